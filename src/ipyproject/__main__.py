@@ -1,0 +1,6 @@
+"""``python -m ipyproject``."""
+
+from ipyproject.cli import main
+
+if __name__ == "__main__":
+    main()

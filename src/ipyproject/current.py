@@ -1,0 +1,132 @@
+"""The current project and the current session: the only global state there is.
+
+Everything else lives on :class:`~ipyproject.project.Project` and session objects. Tests call :func:`reset` after each
+test.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ipyproject.errors import ProjectNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from ipyproject.project import Project
+
+
+class SessionInfo(Protocol):
+    """What plugins and components may use of a session, without importing session, context or catalog."""
+
+    @property
+    def session_id(self) -> str:
+        """The session's id."""
+
+    @property
+    def env(self) -> str:
+        """The environment it was opened with."""
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """Everything known about the session, static and dynamic; read-only."""
+
+
+@dataclass(slots=True)
+class _Current:
+    project: Project | None = None
+    path_entry: str | None = None
+    sessions: list[Any] = field(default_factory=list)
+
+
+_current = _Current()
+
+
+def current_project() -> Project:
+    """Return the project that was bootstrapped or configured last.
+
+    Raises:
+        ProjectNotFoundError: None was.
+    """
+    if _current.project is None:
+        raise ProjectNotFoundError(
+            "No project is open.",
+            "Call bootstrap_project(path), or configure_project(package_name) if it is installed.",
+        )
+    return _current.project
+
+
+def has_project() -> bool:
+    """Whether a project was bootstrapped or configured."""
+    return _current.project is not None
+
+
+def set_project(project: Project | None) -> None:
+    """Make a project the current one: its source folder leads ``sys.path``, and the previous one's leaves it.
+
+    An entry that was on ``sys.path`` before any project was opened stays there.
+    """
+    _set_path_entry(project.source_dir if project is not None else None)
+    _current.project = project
+
+
+def current_session() -> Any | None:
+    """Return the session opened last and still open, or None.
+
+    Typed loosely because the session stands above this module; :class:`SessionInfo` says what plugins may rely on.
+    """
+    return _current.sessions[-1] if _current.sessions else None
+
+
+def push_session(session: SessionInfo) -> None:
+    """Make a session the current one."""
+    _current.sessions.append(session)
+
+
+def drop_session(session: SessionInfo) -> None:
+    """Take a session out; the one opened before it, if still open, is current again."""
+    _current.sessions[:] = [other for other in _current.sessions if other is not session]
+
+
+def reset() -> None:
+    """Forget the current project and sessions, and take the project's folder off ``sys.path``."""
+    set_project(None)
+    _current.sessions.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentSnapshot:
+    """What :func:`snapshot` keeps, to be handed to :func:`restore`."""
+
+    project: Project | None
+    path_entry: str | None
+    sessions: tuple[Any, ...]
+    path: tuple[str, ...]
+
+
+def snapshot() -> CurrentSnapshot:
+    """Return the current project, sessions and ``sys.path``, for a later :func:`restore`."""
+    return CurrentSnapshot(_current.project, _current.path_entry, tuple(_current.sessions), tuple(sys.path))
+
+
+def restore(kept: CurrentSnapshot) -> None:
+    """Put back what :func:`snapshot` returned."""
+    sys.path[:] = kept.path
+    _current.project = kept.project
+    _current.path_entry = kept.path_entry
+    _current.sessions[:] = kept.sessions
+
+
+def _set_path_entry(source_dir: Path | None) -> None:
+    entry = str(source_dir) if source_dir is not None else None
+    if entry == _current.path_entry and (entry is None or entry in sys.path):
+        return
+    if _current.path_entry in sys.path:
+        sys.path.remove(_current.path_entry)
+    _current.path_entry = None
+    if entry is not None and entry not in sys.path:
+        sys.path.insert(0, entry)
+        _current.path_entry = entry

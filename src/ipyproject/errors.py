@@ -1,0 +1,132 @@
+"""Every error that a user's mistake can cause.
+
+The tree::
+
+    ProjectError
+    ├── ProjectNotFoundError        no pyproject.toml with a [tool.ipyproject] table above the folder
+    ├── MetadataError               broken TOML, unknown key, no package
+    ├── SettingsError               a name or a value in settings.py that is not understood
+    ├── ProjectCodeError            a module of the project does not compile or raises while it is imported
+    ├── ConfigError                 a configuration file, a reference or a parameter string can't be read
+    │   └── UnknownEnvError         no such folder under conf/
+    ├── CatalogError                a dataset definition that is not understood
+    │   ├── DatasetNotFoundError    no dataset of that name (also a KeyError)
+    │   └── DatasetError            loading or saving failed
+    ├── PipelineError               nodes that don't fit together, or a selection that matches nothing
+    │   └── UnknownPipelineError    no pipeline of that name (also a KeyError)
+    ├── SessionError                a step that the session's state does not allow
+    └── HistoryError                a record that can't be found or a store that can't be used
+
+The message of each names the culprit, then says what to do next. IPython shows it without a traceback, and the
+command line as one ``Error:`` line; our own bugs are other exceptions and keep theirs.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class ProjectError(Exception):
+    """A mistake in a project, its configuration or a command, told in one short message.
+
+    Args:
+        message: What is wrong, naming the culprit (file, line, key, name).
+        hint: What to do next; shown on a line of its own.
+
+    Attributes:
+        where: File and line of the project's code that led here, shown before the message. Set by whoever executed
+            that code, where the raiser of the error could not know.
+    """
+
+    where: str | None = None
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.message}" if self.where else self.message
+        return f"{text}\n{self.hint}" if self.hint else text
+
+    def told(self) -> str:
+        """Return the whole message, with the notes that were added on its way: which node was running."""
+        return "\n".join((str(self), *getattr(self, "__notes__", ())))
+
+    def _render_traceback_(self) -> list[str]:
+        """IPython's protocol for exceptions that say themselves how they are shown."""
+        return [f"{type(self).__name__}: {self.told()}"]
+
+
+class ProjectNotFoundError(ProjectError):
+    """No project was found at, or above, a folder."""
+
+
+class MetadataError(ProjectError):
+    """The project's ``pyproject.toml`` can't be used."""
+
+
+class SettingsError(ProjectError):
+    """``settings.py`` holds a name or a value that is not understood."""
+
+
+class ProjectCodeError(ProjectError):
+    """A module of the project failed; the message carries the file and line of the project's own code."""
+
+
+class ConfigError(ProjectError):
+    """Configuration can't be read, merged or resolved."""
+
+
+class UnknownEnvError(ConfigError):
+    """The configuration has no folder for the environment asked for."""
+
+
+class CatalogError(ProjectError):
+    """A dataset's definition is not understood."""
+
+
+class DatasetNotFoundError(CatalogError, KeyError):
+    """The catalog has no dataset of that name."""
+
+
+class DatasetError(CatalogError):
+    """A dataset could not be loaded or saved."""
+
+
+class PipelineError(ProjectError):
+    """Nodes that can't form a pipeline, or a selection that matches nothing."""
+
+
+class UnknownPipelineError(PipelineError, KeyError):
+    """The project has no pipeline of that name."""
+
+
+class SessionError(ProjectError):
+    """The session's state does not allow the step."""
+
+
+class HistoryError(ProjectError):
+    """A record can't be found, or the store can't be used."""
+
+
+def did_you_mean(name: str, known: Iterable[str], what: str = "Known") -> str:
+    """Return the hint for a name that does not exist: the closest match, else the known ones.
+
+    Args:
+        name: The name that was asked for.
+        known: The names that exist.
+        what: How the list of known names is introduced.
+    """
+    names = sorted(known)
+    if close := get_close_matches(name, names, n=1):
+        return f"Did you mean {close[0]!r}?"
+    if not names:
+        return f"{what}: none."
+    most = 12
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{what}: {', '.join(names[:most])}{more}."

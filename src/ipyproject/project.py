@@ -1,0 +1,171 @@
+"""What a project is, and where one is found: pure reading, nothing is imported or changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ipyproject.errors import MetadataError, ProjectNotFoundError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+METADATA_FILE = "pyproject.toml"
+TABLE = "ipyproject"
+CONF_FOLDER = "conf"
+_KNOWN_KEYS = ("package_name", "project_name", "source_dir")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project, as its ``pyproject.toml`` or its installed package tells.
+
+    Attributes:
+        root: The project's folder; relative paths in its catalog start here.
+        package_name: The importable package with ``settings`` and ``pipeline_registry``.
+        project_name: The name shown to people.
+        source_dir: The folder on ``sys.path`` that holds the package; None when the package is installed.
+        conf_source: The folder with ``base`` and the other environments, before ``settings.py`` or an argument
+            says otherwise.
+    """
+
+    root: Path
+    package_name: str
+    project_name: str
+    source_dir: Path | None
+    conf_source: Path
+
+
+def find_project(start: str | Path | None = None) -> Path:
+    """Return the root of the project that a folder lies in.
+
+    Args:
+        start: A folder (or a file) in the project; the working directory by default.
+
+    Returns:
+        The nearest folder, from ``start`` upward, whose ``pyproject.toml`` has a ``[tool.ipyproject]`` table.
+
+    Raises:
+        ProjectNotFoundError: There is none; the message names a ``pyproject.toml`` that lacks the table.
+        MetadataError: A ``pyproject.toml`` on the way can't be read.
+    """
+    folder = Path(start).expanduser().resolve() if start is not None else Path.cwd()
+    if not folder.exists():
+        raise ProjectNotFoundError(f"No such folder: {folder}.", "Give the path of a project, or of a folder in it.")
+    without_table: Path | None = None
+    for candidate in (folder, *folder.parents):
+        file = candidate / METADATA_FILE
+        if not file.is_file():
+            continue
+        if _table(read_toml(file)) is not None:
+            return candidate
+        without_table = without_table or file
+    if without_table is not None:
+        raise ProjectNotFoundError(
+            f"{without_table} has no [tool.{TABLE}] table, so {folder} is not in a project.",
+            f"Add the line [tool.{TABLE}] to it (an empty table is enough), or give the path of a project.",
+        )
+    raise ProjectNotFoundError(
+        f"No project at {folder} or above it.",
+        f"Give the path of a folder with a {METADATA_FILE} that has a [tool.{TABLE}] table.",
+    )
+
+
+def read_project(root: Path) -> Project:
+    """Read a project's metadata.
+
+    Args:
+        root: A folder whose ``pyproject.toml`` has a ``[tool.ipyproject]`` table.
+
+    Raises:
+        MetadataError: The file is broken, a key is unknown or of the wrong type, or the package can't be told.
+    """
+    file = root / METADATA_FILE
+    content = read_toml(file)
+    table = _table(content) or {}
+    _check_keys(table, file)
+    distribution = content.get("project", {}).get("name")
+    source_dir = _source_dir(root, table, file)
+    package_name = table.get("package_name") or _only_package(source_dir, distribution, file)
+    package = source_dir.joinpath(*package_name.split("."))
+    if not (package.is_dir() or package.with_suffix(".py").is_file()):
+        raise MetadataError(
+            f"{file}: there is no package {package_name!r} in {source_dir}.",
+            "Create it, or set package_name (or source_dir) under "
+            f"[tool.{TABLE}]. {did_you_mean(package_name, _packages(source_dir), 'Packages there')}",
+        )
+    return Project(
+        root=root,
+        package_name=package_name,
+        project_name=table.get("project_name") or distribution or package_name,
+        source_dir=source_dir,
+        conf_source=root / CONF_FOLDER,
+    )
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        MetadataError: It can't be read or is not TOML; the message carries the line.
+    """
+    import tomli
+
+    try:
+        return tomli.loads(file.read_text(encoding="utf-8"))
+    except tomli.TOMLDecodeError as error:
+        raise MetadataError(f"{file}, line {error.lineno}: {error.msg}.", "Mend the file and try again.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise MetadataError(f"{file} can't be read: {error}.", "Mend the file and try again.") from None
+
+
+def _table(content: Mapping[str, Any]) -> dict[str, Any] | None:
+    tool = content.get("tool")
+    table = tool.get(TABLE) if isinstance(tool, dict) else None
+    return table if isinstance(table, dict) else None
+
+
+def _check_keys(table: Mapping[str, Any], file: Path) -> None:
+    for key, value in table.items():
+        if key not in _KNOWN_KEYS:
+            raise MetadataError(
+                f"{file}: unknown key {key!r} under [tool.{TABLE}].", did_you_mean(key, _KNOWN_KEYS, "Known keys")
+            )
+        if not isinstance(value, str) or not value:
+            raise MetadataError(f"{file}: {key} under [tool.{TABLE}] must be a text, not {value!r}.", "Mend the value.")
+
+
+def _source_dir(root: Path, table: Mapping[str, Any], file: Path) -> Path:
+    if (named := table.get("source_dir")) is not None:
+        folder: Path = (root / named).resolve()
+        if not folder.is_dir():
+            raise MetadataError(f"{file}: source_dir {named!r} is no folder in {root}.", "Create it or mend the value.")
+        return folder
+    return root / "src" if (root / "src").is_dir() else root
+
+
+def _only_package(source_dir: Path, distribution: object, file: Path) -> str:
+    packages = _packages(source_dir)
+    named_alike = str(distribution).replace("-", "_").replace(".", "_") if distribution else None
+    if named_alike in packages:
+        return named_alike
+    if len(packages) == 1:
+        return packages[0]
+    if packages:
+        raise MetadataError(
+            f"{file}: several packages ({', '.join(packages)}) in {source_dir}.",
+            f'Say which one is meant: package_name = "..." under [tool.{TABLE}].',
+        )
+    raise MetadataError(
+        f"{file}: no package in {source_dir}.",
+        f"Create one (a folder with an __init__.py), or set source_dir and package_name under [tool.{TABLE}].",
+    )
+
+
+def _packages(source_dir: Path) -> list[str]:
+    return sorted(
+        folder.name
+        for folder in source_dir.iterdir()
+        if folder.name.isidentifier() and (folder / "__init__.py").is_file()
+    )

@@ -1,0 +1,154 @@
+"""What ``<package>/settings.py`` may say: validated once, frozen, passed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from ipyproject.errors import SettingsError, did_you_mean
+from ipyproject.importing import import_project_module
+
+if TYPE_CHECKING:
+    from ipyproject.project import Project
+
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigSettings:
+    """The ``CONFIG`` mapping.
+
+    Attributes:
+        base_env: The folder under the conf source that every environment builds on.
+        default_env: The environment where none is asked for.
+        patterns: Kind of configuration -> the file patterns that replace its default ones.
+        resolvers: Name -> function for ``${name:...}`` references.
+    """
+
+    base_env: str = "base"
+    default_env: str = "local"
+    patterns: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _EMPTY)
+    resolvers: Mapping[str, Callable[..., Any]] = field(default_factory=lambda: _EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that ``settings.py`` decides.
+
+    Attributes:
+        hooks: Objects with hook implementations (``HOOKS``).
+        disable_hooks_for_plugins: Names of installed distributions whose hooks stay out
+            (``DISABLE_HOOKS_FOR_PLUGINS``).
+        conf_source: Where the configuration lies, relative to the project's root (``CONF_SOURCE``).
+        config: How it is read (``CONFIG``).
+        session_store: Path or URL of the session store (``SESSION_STORE``).
+        runner: The runner's name or its class (``RUNNER``).
+    """
+
+    hooks: tuple[object, ...] = ()
+    disable_hooks_for_plugins: tuple[str, ...] = ()
+    conf_source: str | None = None
+    config: ConfigSettings = field(default_factory=ConfigSettings)
+    session_store: str | None = None
+    runner: str | type = "sequential"
+
+
+def load_settings(project: Project) -> Settings:
+    """Read the settings of a project; those of a project without ``settings.py`` are the defaults.
+
+    Raises:
+        SettingsError: An upper-case name is unknown or has a value of the wrong type.
+        ProjectCodeError: The module does not compile or raises.
+    """
+    name = f"{project.package_name}.settings"
+    module = import_project_module(name, optional=True, root=project.root)
+    if module is None:
+        return Settings()
+    where = getattr(module, "__file__", None) or name
+    if Path(where).is_relative_to(project.root):
+        where = Path(where).relative_to(project.root).as_posix()
+    values: dict[str, Any] = {}
+    for key, value in vars(module).items():
+        if not key.isupper() or key.startswith("_"):
+            continue
+        if key not in _READERS:
+            if callable(value) or isinstance(value, ModuleType):
+                continue  # a class or a module with a name like SQL was imported or defined, not set
+            raise SettingsError(f"{where}: unknown setting {key}.", did_you_mean(key, _READERS, "Known settings"))
+        values[key.lower()] = _READERS[key](value, f"{where}: {key}")
+    return Settings(**values)
+
+
+def _text(value: object, where: str) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    if not isinstance(value, str) or not value:
+        raise SettingsError(f"{where} must be a text, not {value!r}.", "Mend the value.")
+    return value
+
+
+def _hooks(value: object, where: str) -> tuple[object, ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise SettingsError(f"{where} must be a tuple of hook objects, not {value!r}.", "Write (MyHooks(),).")
+    hooks = tuple(value)
+    for hook in hooks:
+        if isinstance(hook, type):
+            raise SettingsError(
+                f"{where} holds the class {hook.__name__}, not an instance of it.", f"Write {hook.__name__}()."
+            )
+    return hooks
+
+
+def _texts(value: object, where: str) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise SettingsError(f"{where} must be a list of texts, not {value!r}.", 'Write ["..."].')
+    return tuple(_text(item, where) for item in value)
+
+
+def _runner(value: object, where: str) -> str | type:
+    return value if isinstance(value, type) else _text(value, where)
+
+
+def _config(value: object, where: str) -> ConfigSettings:
+    values = _mapping(value, where)
+    readers: dict[str, Callable[[object, str], Any]] = {
+        "base_env": _text,
+        "default_env": _text,
+        "patterns": _patterns,
+        "resolvers": _resolvers,
+    }
+    for key in values:
+        if key not in readers:
+            raise SettingsError(f"{where} has an unknown key {key!r}.", did_you_mean(str(key), readers, "Known keys"))
+    return ConfigSettings(**{key: readers[key](item, f"{where}[{key!r}]") for key, item in values.items()})
+
+
+def _mapping(value: object, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise SettingsError(f"{where} must be a mapping, not {value!r}.", "Write {...}.")
+    return value
+
+
+def _patterns(value: object, where: str) -> Mapping[str, tuple[str, ...]]:
+    return MappingProxyType({key: _texts(item, f"{where}[{key!r}]") for key, item in _mapping(value, where).items()})
+
+
+def _resolvers(value: object, where: str) -> Mapping[str, Callable[..., Any]]:
+    resolvers = dict(_mapping(value, where))
+    for key, item in resolvers.items():
+        if not callable(item):
+            raise SettingsError(f"{where}[{key!r}] must be a function, not {item!r}.", "Mend the value.")
+    return MappingProxyType(resolvers)
+
+
+_READERS: dict[str, Callable[[object, str], Any]] = {
+    "HOOKS": _hooks,
+    "DISABLE_HOOKS_FOR_PLUGINS": _texts,
+    "CONF_SOURCE": _text,
+    "CONFIG": _config,
+    "SESSION_STORE": _text,
+    "RUNNER": _runner,
+}

@@ -1,0 +1,115 @@
+"""Finding a project and reading its metadata."""
+
+from __future__ import annotations
+
+import pytest
+
+from ipyproject.errors import MetadataError, ProjectNotFoundError
+from ipyproject.project import find_project, read_project
+
+
+def write(root, toml, packages=("src/shop",)):
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "pyproject.toml").write_text(toml)
+    for package in packages:
+        (root / package).mkdir(parents=True)
+        (root / package / "__init__.py").touch()
+    return root
+
+
+def test_found_from_a_folder_inside(tmp_path):
+    """The search goes upward, past a pyproject.toml without the table, to the nearest one that has it."""
+    root = write(tmp_path / "shop", "[tool.ipyproject]")
+    inner = root / "notebooks" / "deep"
+    write(inner, "[tool.other]", ())
+    assert find_project(inner) == root
+    assert find_project(root) == root
+
+
+def test_working_directory_is_the_default(tmp_path, monkeypatch):
+    """Without an argument the search starts at the working directory."""
+    root = write(tmp_path / "shop", "[tool.ipyproject]")
+    monkeypatch.chdir(root / "src")
+    assert find_project() == root
+
+
+def test_an_empty_table_is_enough(tmp_path):
+    """The package is the only one under src/, and the name that of the distribution."""
+    project = read_project(write(tmp_path, '[project]\nname = "my-shop"\n[tool.ipyproject]'))
+    assert (project.package_name, project.project_name) == ("shop", "my-shop")
+    assert project.source_dir == tmp_path / "src"
+    assert project.conf_source == tmp_path / "conf"
+
+
+def test_package_named_as_the_distribution(tmp_path):
+    """Of several packages the one with the distribution's name is meant, with '-' read as '_'."""
+    root = write(tmp_path, '[project]\nname = "my-shop"\n[tool.ipyproject]', ("src/other", "src/my_shop"))
+    assert read_project(root).package_name == "my_shop"
+
+
+def test_flat_layout(tmp_path):
+    """Without src/ the package lies in the root, and the root goes on the path."""
+    project = read_project(write(tmp_path, '[project]\nname = "shop"\n[tool.ipyproject]', ("shop", "tests")))
+    assert (project.package_name, project.source_dir) == ("shop", tmp_path)
+
+
+def test_keys_of_the_table(tmp_path):
+    """package_name, project_name and source_dir are what the table may say."""
+    table = '[tool.ipyproject]\npackage_name = "b"\nproject_name = "The B"\nsource_dir = "lib"'
+    project = read_project(write(tmp_path, table, ("lib/a", "lib/b")))
+    assert (project.package_name, project.project_name, project.source_dir) == ("b", "The B", tmp_path / "lib")
+
+
+def test_no_project(tmp_path):
+    """Where there is no pyproject.toml the message names the folder and what to give."""
+    with pytest.raises(ProjectNotFoundError, match=r"No project at .*\n.*\[tool\.ipyproject\]"):
+        find_project(tmp_path)
+
+
+def test_no_such_folder(tmp_path):
+    """A path that does not exist is named."""
+    with pytest.raises(ProjectNotFoundError, match="No such folder: .*nowhere"):
+        find_project(tmp_path / "nowhere")
+
+
+def test_no_table(tmp_path):
+    """A pyproject.toml without the table is named, and the line to add."""
+    write(tmp_path, '[project]\nname = "shop"')
+    with pytest.raises(ProjectNotFoundError, match=r"pyproject\.toml has no \[tool\.ipyproject\] table"):
+        find_project(tmp_path)
+
+
+def test_broken_toml(tmp_path):
+    """Broken TOML is said with file and line."""
+    write(tmp_path, '[tool.ipyproject]\nname = "a\n')
+    with pytest.raises(MetadataError, match=r"pyproject\.toml, line 2: "):
+        find_project(tmp_path)
+
+
+def test_unknown_key(tmp_path):
+    """An unknown key is named, with the closest known one."""
+    root = write(tmp_path, '[tool.ipyproject]\npackage_nam = "shop"')
+    with pytest.raises(MetadataError, match=r"unknown key 'package_nam'(.|\n)*Did you mean 'package_name'"):
+        read_project(root)
+
+
+@pytest.mark.parametrize("value", ["1", '""', "[]"])
+def test_wrong_value(tmp_path, value):
+    """A value of the wrong type is named with its key."""
+    with pytest.raises(MetadataError, match="package_name"):
+        read_project(write(tmp_path, f"[tool.ipyproject]\npackage_name = {value}"))
+
+
+@pytest.mark.parametrize(
+    ("toml", "packages", "message"),
+    [
+        ("[tool.ipyproject]", (), "no package"),
+        ("[tool.ipyproject]", ("src/a", "src/b"), r"several packages \(a, b\)"),
+        ('[tool.ipyproject]\npackage_name = "c"', ("src/a",), "no package 'c'(.|\n)*Packages there: a"),
+        ('[tool.ipyproject]\nsource_dir = "lib"', ("src/a",), "source_dir 'lib'"),
+    ],
+)
+def test_no_package(tmp_path, toml, packages, message):
+    """A package that can't be told is an error that says what there is."""
+    with pytest.raises(MetadataError, match=message):
+        read_project(write(tmp_path, toml, packages))
