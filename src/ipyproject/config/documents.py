@@ -1,0 +1,202 @@
+"""One configuration file: YAML, JSON or TOML text to a mapping, and what is wrong with it in few words."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from ipyproject.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MERGE_TAG = "tag:yaml.org,2002:merge"
+_FLOAT_TAG = "tag:yaml.org,2002:float"
+_TIMESTAMP_TAG = "tag:yaml.org,2002:timestamp"
+_TOO_DEEP = "nested too deeply"
+
+
+class UnreadableError(Exception):
+    """A text that its parser refuses.
+
+    Args:
+        reason: The parser's reason, in few words.
+        line: Counted from 1, where the parser knows it.
+        hint: What to do next, where that is clear.
+    """
+
+    def __init__(self, reason: str, line: int | None = None, hint: str | None = None) -> None:
+        super().__init__(reason, line, hint)
+        self.reason = reason
+        self.line = line
+        self.hint = hint
+
+
+def read_document(content: bytes, name: str) -> dict[Any, Any]:
+    """Read one configuration file.
+
+    Args:
+        content: The file's bytes.
+        name: What the file is called in messages; its suffix says the format.
+
+    Returns:
+        The file's mapping; ``{}`` for an empty file.
+
+    Raises:
+        ConfigError: The text can't be read, repeats a key, or is no mapping; names file and line.
+    """
+    try:
+        data = _READERS[name.rpartition(".")[2]](_decode(content))
+    except UnreadableError as error:
+        line = "" if error.line is None else f", line {error.line}"
+        raise ConfigError(f"{name}{line}: {error.reason}.", error.hint) from None
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        kind = "a list" if isinstance(data, list) else "a single value"
+        raise ConfigError(
+            f"{name}: the file holds {kind}, not keys with values.", "Write `key: value` at its top level."
+        )
+    return data
+
+
+def _decode(content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UnreadableError("not UTF-8 text", line, "Save the file with the encoding UTF-8.") from None
+
+
+def load_yaml(text: str) -> Any:
+    """Read YAML with the scalars that OmegaConf reads: ``1e-3`` is a number, dates stay text.
+
+    Raises:
+        UnreadableError: The text is no YAML, or repeats a key within one mapping.
+    """
+    import yaml
+
+    try:
+        return yaml.load(text, Loader=_yaml_loader())  # noqa: S506 - a subclass of the safe loader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        # Where a text ends too early the mark is behind its last line.
+        line = min(mark.line + 1, len(text.splitlines())) if mark else None
+        raise UnreadableError(_yaml_reason(error), line, _tab_hint(text, mark)) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise UnreadableError("a character that YAML does not allow", line) from None
+    except RecursionError:
+        raise UnreadableError(_TOO_DEEP) from None
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+        # PyYAML lets these through for a value that its tag does not fit, as `!!int text` or `0b_`.
+        raise UnreadableError(f"a value that is not of its type ({error})") from None
+
+
+def _yaml_reason(error: Any) -> str:
+    reason = str(error.problem or error.context or "not readable as YAML")
+    if "recursive" in reason:
+        return "an alias (*name) inside the value that it stands for"
+    begun, ended = error.context_mark, error.problem_mark
+    return (
+        f"{reason}, in what begins on line {begun.line + 1}" if begun and ended and begun.line < ended.line else reason
+    )
+
+
+def _tab_hint(text: str, mark: Any) -> str | None:
+    lines = text.splitlines()
+    at = mark.line if mark else len(lines)
+    if at < len(lines) and "\t" in lines[at][: len(lines[at]) - len(lines[at].lstrip())]:
+        return "The line begins with a tab; YAML is indented with spaces."
+    return None
+
+
+@cache
+def _yaml_loader() -> Any:
+    """Make the loader class once, when YAML is first needed; the C parser where PyYAML was built with it."""
+    import yaml
+
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    class StrictLoader(base):  # type: ignore[misc]
+        """A safe loader that refuses repeated keys and values that contain themselves."""
+
+        def construct_document(self, node: yaml.Node) -> Any:
+            # PyYAML then builds each value whole before it goes on, and so notices an alias inside its own value.
+            self.deep_construct = True
+            return super().construct_document(node)
+
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+            written = [key for key, _ in node.value if key.tag != MERGE_TAG]
+            merges = len(written) < len(node.value)
+            mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+            if merges or len(mapping) < len(written):
+                self.refuse_repeated(written)
+            return mapping
+
+        def refuse_repeated(self, written: list[yaml.Node]) -> None:
+            first: dict[Any, yaml.Node] = {}
+            for node in written:
+                key = self.construct_object(node, deep=True)
+                if key in first:
+                    said = f"the key {key!r} is there twice (first on line {first[key].start_mark.line + 1})"
+                    raise yaml.constructor.ConstructorError(None, None, said, node.start_mark)
+                first[key] = node
+
+    # YAML 1.1 wants a dot in a float and a sign in its exponent; people write 1e-3 and 1.5e3, and OmegaConf takes them.
+    StrictLoader.add_implicit_resolver(
+        _FLOAT_TAG, re.compile(r"^[-+]?[0-9]+(?:_[0-9]+)*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+    )
+    StrictLoader.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP_TAG]
+        for first, resolvers in StrictLoader.yaml_implicit_resolvers.items()
+    }
+    return StrictLoader
+
+
+def _load_json(text: str) -> Any:
+    if not text.strip():
+        return None
+    try:
+        return json.loads(text, object_pairs_hook=_unique_pairs)
+    except json.JSONDecodeError as error:
+        reason = error.msg[:1].lower() + error.msg[1:]
+        raise UnreadableError(reason, error.lineno) from None
+    except RecursionError:
+        raise UnreadableError(_TOO_DEEP) from None
+    except UnreadableError:
+        # The standard reader does not tell where it stands. JSON is YAML, nearly always, and that reader does.
+        load_yaml(text)
+        raise
+
+
+def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise UnreadableError(f"the key {twice!r} is there twice")
+    return mapping
+
+
+def _load_toml(text: str) -> Any:
+    import tomli
+
+    try:
+        return tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
+        reason = error.msg[:1].lower() + error.msg[1:]
+        raise UnreadableError(reason, error.lineno) from None
+    except RecursionError:
+        raise UnreadableError(_TOO_DEEP) from None
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "yml": load_yaml,
+    "yaml": load_yaml,
+    "json": _load_json,
+    "toml": _load_toml,
+}
+SUFFIXES = tuple(f".{suffix}" for suffix in _READERS)

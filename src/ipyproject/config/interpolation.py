@@ -1,0 +1,215 @@
+"""``${...}`` references, resolved by OmegaConf.
+
+Making OmegaConf's objects is slow, so it is handed only the top-level values that some reference names; the text of a
+reference elsewhere is evaluated beside them, one at a time.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from contextlib import contextmanager
+from threading import RLock
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ipyproject.config.explanation import Explanation
+from ipyproject.config.paths import KeyPath, copy_data, follow, leaves, split_path
+from ipyproject.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+_LOCK = RLock()
+# A reference within a reference, an escaped or a quoted key: which names it reaches can't be read off the text.
+_COMPUTED = re.compile(r"\$\{[^}]*(?:\$\{|[\\'\"])")
+_RELATIVE = re.compile(r"\$\{(?:[^}]*[:,\s])?\.")
+_RESOLVER = re.compile(r"\$\{\s*([\w.-]+)\s*:")
+_NAME = re.compile(r"[^\s.:,$(){}\[\]]+")
+# OmegaConf's own resolvers that look at nothing but their arguments and the keys named in them.
+_NAMING_RESOLVERS = frozenset({"oc.env", "oc.select", "oc.dict.keys", "oc.dict.values", "oc.deprecated", "oc.coerce"})
+_TREE_ARGUMENTS = frozenset({"_root_", "_parent_", "_node_"})
+_SCRATCH = "\0"
+
+
+class Kind(NamedTuple):
+    """What a kind's references are resolved with.
+
+    Attributes:
+        resolvers: The functions behind ``${name:...}``, beside OmegaConf's own.
+        locate: Returns the file that a value came from, for messages.
+        check: Called with each resolved reference's path and value; may refuse it with a ConfigError.
+    """
+
+    resolvers: Mapping[str, Callable[..., Any]]
+    locate: Callable[[KeyPath], str]
+    check: Callable[[KeyPath, Any], None]
+
+
+def has_reference(data: Any) -> bool:
+    """Tell whether any text in nested data holds ``${``."""
+    return any(isinstance(value, str) and "${" in value for _, value in leaves(data))
+
+
+def resolve_references(values: Mapping[Any, Any], kind: Kind, wanted: Iterable[Any]) -> dict[Any, Any]:
+    """Resolve the references in the values of some top-level keys.
+
+    Args:
+        values: All top-level keys, those that are only referred to among them.
+        kind: What to resolve with.
+        wanted: The top-level keys to return.
+
+    Returns:
+        The wanted keys; values without references are those of `values`, not copies.
+
+    Raises:
+        ConfigError: A reference can't be resolved; names the file, the key and the reference.
+    """
+    referring = {key for key, value in values.items() if has_reference(value)}
+    if not any(key in referring for key in wanted):
+        return {key: values[key] for key in wanted}
+    with _registered(kind.resolvers):
+        resolution = _Resolution(values, kind, _reached(values, referring, kind.resolvers))
+        return {key: resolution.of(key) if key in referring else values[key] for key in wanted}
+
+
+def _reached(values: Mapping[Any, Any], referring: set[Any], resolvers: Mapping[str, Any]) -> dict[Any, Any]:
+    """Return the top-level values that a reference may reach: those whose key is a word in one, or all when unsure."""
+    names: set[str] = set()
+    relative: set[Any] = set()
+    for key in referring:
+        for _, text in leaves(values[key]):
+            if not isinstance(text, str) or "${" not in text:
+                continue
+            if _COMPUTED.search(text) or any(_reads_tree(name, resolvers) for name in _RESOLVER.findall(text)):
+                return _handable(values)
+            names.update(_NAME.findall(text))
+            if _RELATIVE.search(text):
+                relative.add(key)
+    return {
+        key: value
+        for key, value in _handable(values).items()
+        if key in relative or key in names or not isinstance(key, str)  # 1 is named by ${1}
+    }
+
+
+def _handable(values: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Leave out the keys that OmegaConf does not take and no reference can name, as null is."""
+    return {key: value for key, value in values.items() if isinstance(key, (str, int, float))}
+
+
+def _reads_tree(name: str, resolvers: Mapping[str, Callable[..., Any]]) -> bool:
+    if name not in resolvers:
+        return name not in _NAMING_RESOLVERS
+    try:
+        return not _TREE_ARGUMENTS.isdisjoint(inspect.signature(resolvers[name]).parameters)
+    except (TypeError, ValueError):  # a builtin that does not tell; OmegaConf then passes it its arguments only
+        return False
+
+
+@contextmanager
+def _registered(resolvers: Mapping[str, Callable[..., Any]]) -> Iterator[None]:
+    """Register resolvers for the duration; OmegaConf keeps one table per process, which is then as it was before."""
+    from omegaconf import OmegaConf
+    from omegaconf.basecontainer import BaseContainer
+
+    with _LOCK:
+        # OmegaConf can register and forget, but not hand back what it had under a name.
+        before = {name: BaseContainer._resolvers.get(name) for name in resolvers}  # noqa: SLF001
+        try:
+            for name, resolver in resolvers.items():
+                _register(name, resolver)
+            yield
+        finally:
+            for name, previous in before.items():
+                OmegaConf.clear_resolver(name)
+                if previous is not None:
+                    BaseContainer._resolvers[name] = previous  # noqa: SLF001
+
+
+def _register(name: str, resolver: Callable[..., Any]) -> None:
+    from omegaconf import OmegaConf
+
+    try:
+        # Annotations are the project's own business: OmegaConf would warn of those that it can't check.
+        OmegaConf.register_resolver(name, resolver, replace=True, annotation_validation="off")
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"The resolver {name!r} can't be used: {error}.", "Mend CONFIG in settings.py.") from None
+
+
+class _Resolution:
+    """Walks plain values beside OmegaConf's objects and replaces each text that holds a reference."""
+
+    def __init__(self, values: Mapping[Any, Any], kind: Kind, reached: Mapping[Any, Any]) -> None:
+        from omegaconf import OmegaConf
+        from omegaconf.errors import OmegaConfBaseException
+
+        self._values = values
+        self._check = kind.check
+        self._explanation = Explanation(values, kind.locate, kind.resolvers)
+        self._open: set[int] = set()  # the containers now being copied; meeting one again is a cycle
+        self._reached = reached
+        try:
+            self._config = OmegaConf.create(dict(reached), flags={"allow_objects": True})
+        except OmegaConfBaseException as error:
+            path = follow(values, split_path(error.full_key or "")).path
+            raise self._explanation.classify(error, path) from None
+
+    def of(self, key: Any) -> Any:
+        return self._walk(self._values[key], self._config if key in self._reached else None, (key,))
+
+    def _walk(self, value: Any, container: Any, path: KeyPath) -> Any:
+        """Copy `value`; `container` is OmegaConf's object around it, or None where no reference reaches."""
+        if isinstance(value, str):
+            return self._resolved(container, path, value) if "${" in value else value
+        if not isinstance(value, (dict, list)):
+            return value
+        inner = None if container is None else container[path[-1]]
+        if isinstance(value, dict):
+            return {key: self._walk(item, inner, (*path, key)) for key, item in value.items()}
+        return [self._walk(item, inner, (*path, position)) for position, item in enumerate(value)]
+
+    def _evaluate(self, container: Any, key: Any, text: str | None) -> Any:
+        if container is None:
+            self._config[_SCRATCH] = text
+            container, key = self._config, _SCRATCH
+        return container[key]
+
+    def _resolved(self, container: Any, path: KeyPath, text: str | None = None) -> Any:
+        from omegaconf.errors import OmegaConfBaseException
+
+        try:
+            value = self._evaluate(container, path[-1], text)
+            self._check(path, value)
+        except (OmegaConfBaseException, ConfigError) as error:
+            raise self._explanation.of(error, path, self._failure) from None
+        return self._plain(value, path)
+
+    def _plain(self, value: Any, path: KeyPath) -> Any:
+        from omegaconf import OmegaConf
+
+        if not OmegaConf.is_config(value):
+            return str(value) if isinstance(value, str) else copy_data(value)  # OmegaConf has a str of its own
+        if id(value) in self._open:
+            raise self._explanation.cycle([follow(self._values, path).path])
+        self._open.add(id(value))
+        try:
+            if OmegaConf.is_dict(value):
+                return {key: self._resolved(value, (*path, key)) for key in value}
+            return [self._resolved(value, (*path, position)) for position in range(len(value))]
+        finally:
+            self._open.discard(id(value))
+
+    def _failure(self, path: KeyPath) -> Exception | None:
+        """Evaluate the one text at `path` again and return how it fails."""
+        from omegaconf.errors import OmegaConfBaseException
+
+        container: Any = None
+        try:
+            if path[0] in self._reached:
+                container = self._config
+                for key in path[:-1]:
+                    container = container[key]
+            self._evaluate(container, path[-1], follow(self._values, path).value)
+        except OmegaConfBaseException as error:
+            return error
+        return None

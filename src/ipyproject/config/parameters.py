@@ -1,0 +1,163 @@
+"""Parameters given at run time: the parameter string, and the deep merge over those of the files."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from ipyproject.config.documents import UnreadableError, load_yaml
+from ipyproject.config.paths import copy_data
+from ipyproject.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PARAMS_HELP = """\
+Parameters for this run, over those of the files: a.b=1,c=[1,2],d="x, y",e=null
+Dots nest. Each value is read as in a YAML parameters file: numbers, true/false, null, [lists], {key: value} and text.
+Beware: yes, no, on and off are true or false, 007 is 7 (octal), 1_000 is 1000, 12:30 is 750 (base 60), and nothing
+after the `=` is null; dates stay text. Quote a value to keep it as text: a="007".
+A shell takes quotes away: put single quotes around the whole, --params 'a="007",d="x, y"'."""
+
+_KEY = re.compile(r"[\w-]+(?:\.[\w-]+)*")
+_CLOSING = {"[": "]", "{": "}"}
+_EXAMPLE = """Quote text that holds commas, brackets, quotes or colons: 'key="x, y"'."""
+
+
+def merge_params(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge `override` over `base`, mapping by mapping at every depth.
+
+    Returns:
+        A new dict that shares no mapping and no list with either.
+    """
+    merged = {key: copy_data(value) for key, value in base.items() if key not in override}
+    for key, value in override.items():
+        below = base.get(key)
+        if isinstance(below, dict) and isinstance(value, dict):
+            merged[key] = merge_params(below, value)
+        else:
+            merged[key] = copy_data(value)
+    return merged
+
+
+def parse_params(text: str) -> dict[str, Any]:
+    """Read a parameter string such as ``a.b=1,c=[1,2],d="x, y",e=null``.
+
+    Args:
+        text: ``key=value`` pieces, separated by commas outside quotes and brackets. Dots in a key nest; a value is
+            read as YAML. A piece without ``=`` that begins with white space goes on with the text before it, since a
+            shell takes the quotes of ``d="x, y"`` away.
+
+    Returns:
+        The parameters as a nested dict.
+
+    Raises:
+        ConfigError: A piece, a key or a value can't be read, or a key is given twice; names the piece.
+    """
+    given: dict[tuple[str, ...], Any] = {}
+    reached_by: dict[tuple[str, ...], tuple[str, ...]] = {}  # every part of a key, and the first key it is a part of
+    for key_text, value_text in _assignments(text):
+        key = tuple(key_text.split("."))
+        parts = [key[:length] for length in range(1, len(key) + 1)]
+        if other := reached_by.get(key) or next((part for part in parts if part in given), None):
+            _refuse_conflict(".".join(other), key_text)
+        for part in parts:
+            reached_by.setdefault(part, key)
+        given[key] = _read_value(key_text, value_text)
+    return _nest(given)
+
+
+def _assignments(text: str) -> Iterator[tuple[str, str]]:
+    """Yield key and value texts; pieces that a lost pair of quotes tore apart are put together again."""
+    key = value = ""
+    for piece in _split(text):
+        if not piece.strip():
+            continue
+        name, equals, rest = piece.partition("=")
+        if not equals:
+            if not (key and piece[0].isspace() and _is_plain_text(key, value)):
+                raise ConfigError(f"The parameter piece {piece.strip()!r} is no key=value.", _EXAMPLE)
+            value += f",{piece}"
+            continue
+        if key:
+            yield key, value
+        key, value = name.strip(), rest
+        if not _KEY.fullmatch(key):
+            said = f"The parameter piece {piece.strip()!r} has no key" + (f": {key!r} is not one." if key else ".")
+            raise ConfigError(said, "Keys hold letters, digits, `_` and `-`, and nest with dots: a.b=1.")
+    if key:
+        yield key, value
+
+
+def _split(text: str) -> Iterator[str]:
+    """Split at the commas outside quotes and brackets.
+
+    As in YAML, a quote opens a quoted text only where a value begins; inside a word, as in ``it's``, it is a letter.
+    """
+    start = position = 0
+    awaited: list[str] = []  # the closing brackets still to come
+    begins = True  # whether a value begins here
+    while position < len(text):
+        char = text[position]
+        if char in "'\"" and begins:
+            position = _closing_quote(text, start, position)
+        elif char in _CLOSING:
+            awaited.append(_CLOSING[char])
+        elif char in _CLOSING.values():
+            if not awaited or awaited.pop() != char:
+                raise ConfigError(f"An unbalanced {char} in the parameters at {text[start:]!r}.", _EXAMPLE)
+        elif char == "," and not awaited:
+            yield text[start:position]
+            start = position + 1
+        elif char == "#" and (begins or text[position - 1].isspace()):
+            raise ConfigError(
+                f"`#` would begin a comment in the parameters at {text[start:]!r}.", 'Quote it: key="#1".'
+            )
+        begins = char in ",=[{" or (char == ":" and bool(awaited)) or (begins and char.isspace())
+        position += 1
+    if awaited:
+        raise ConfigError(f"A bracket is never closed ({awaited[-1]} missing) in {text[start:]!r}.", _EXAMPLE)
+    yield text[start:]
+
+
+def _closing_quote(text: str, start: int, opening: int) -> int:
+    quote = text[opening]
+    inside = r"(?:[^\"\\]|\\.)*" if quote == '"' else r"(?:[^']|'')*"
+    closed = re.compile(f"{quote}{inside}{quote}", re.DOTALL).match(text, opening)
+    if closed is None:
+        raise ConfigError(f"A quote is never closed ({quote} missing) in {text[start:]!r}.", _EXAMPLE)
+    return closed.end() - 1
+
+
+def _is_plain_text(key: str, value: str) -> bool:
+    return value.strip()[:1] not in {"'", '"'} and isinstance(_read_value(key, value), str)
+
+
+def _read_value(key: str, text: str) -> Any:
+    # Behind a key, as it would stand in a file, where `b: c` or `- 1` are no values.
+    try:
+        data = load_yaml(f"value: {text}")
+    except UnreadableError as error:
+        raise ConfigError(f"The parameter {key}={text} can't be read as YAML: {error.reason}.", _EXAMPLE) from None
+    if not isinstance(data, dict) or len(data) != 1:
+        raise ConfigError(f"The parameter {key}={text!r} holds more than one value.", _EXAMPLE)
+    return data["value"]
+
+
+def _refuse_conflict(first: str, second: str) -> None:
+    if first == second:
+        raise ConfigError(f"The parameter {first!r} is given twice.", "Give it once.")
+    raise ConfigError(
+        f"The parameters {first!r} and {second!r} contradict each other: one is a part of the other.",
+        "Give the whole value, as in a={b: 1}, or only its parts, as in a.b=1.",
+    )
+
+
+def _nest(given: Mapping[tuple[str, ...], Any]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for key, value in given.items():
+        inner = nested
+        for part in key[:-1]:
+            inner = inner.setdefault(part, {})
+        inner[key[-1]] = value
+    return nested
