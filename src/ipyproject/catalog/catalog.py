@@ -1,0 +1,334 @@
+"""The catalog: a mutable mapping from names to datasets, shared by a session's runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from copy import deepcopy
+from pathlib import Path
+from threading import RLock
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ipyproject.catalog.dataset import Dataset, MemoryDataset, is_dataset, reason, require_data
+from ipyproject.catalog.definitions import MEMORY, DefinitionReader
+from ipyproject.catalog.files import FileDataset
+from ipyproject.catalog.parameters import Parameters, is_parameter
+from ipyproject.errors import CatalogError, DatasetError, DatasetNotFoundError, did_you_mean
+
+if TYPE_CHECKING:
+    from ipyproject.catalog.definitions import Definition
+    from ipyproject.catalog.run_catalog import RunCatalog
+
+
+class Catalog(MutableMapping[str, Dataset]):
+    """Datasets by name; parameters appear as ``parameters`` and ``params:a.b``.
+
+    A dataset is built from its definition when it is first used. Iteration gives the datasets in the order in which
+    they were defined or added, then the parameters.
+
+    Args:
+        datasets: Name -> dataset, or data to be kept in memory.
+        params: Nested parameters.
+        definitions: Name -> checked definition of a dataset that is built when first used (see ``from_config``).
+        reader: What checked them, and will check those of runs and reloads.
+    """
+
+    def __init__(
+        self,
+        datasets: Mapping[str, Any] | None = None,
+        *,
+        params: Mapping[str, Any] | None = None,
+        definitions: Mapping[str, Definition] | None = None,
+        reader: DefinitionReader | None = None,
+    ) -> None:
+        self._reader = reader or DefinitionReader(Path.cwd())
+        self._definitions = definitions or {}
+        self._parameters = Parameters(params or {})
+        self._datasets: dict[str, Dataset] = {}
+        self._lock = RLock()
+        self.update(datasets or {})
+
+    @classmethod
+    def from_config(
+        cls,
+        definitions: Mapping[str, Mapping[str, Any]],
+        *,
+        project_root: Path,
+        credentials: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        origins: Mapping[str, str] | None = None,
+    ) -> Catalog:
+        """Return the catalog that configuration describes; nothing is imported or opened yet.
+
+        Args:
+            definitions: Name -> entry of ``catalog.yml``.
+            project_root: The folder of relative paths.
+            credentials: Entries that definitions may refer to by name.
+            params: Nested parameters; kept as they are, so don't change them.
+            origins: Name -> the file that defines it, for messages.
+
+        Raises:
+            CatalogError: A definition is not understood.
+        """
+        reader = DefinitionReader(project_root, credentials, origins)
+        return cls(params=params, definitions=reader.read(definitions), reader=reader)
+
+    # -- the mapping
+
+    def __getitem__(self, name: str) -> Dataset:
+        """Return the dataset, building it if this is its first use.
+
+        Raises:
+            DatasetNotFoundError: No such dataset or parameter.
+            CatalogError: The dataset can't be built from its definition.
+        """
+        dataset = self._datasets.get(name)
+        if dataset is not None:
+            return dataset
+        if is_parameter(name):
+            return self._parameters[name]
+        with self._lock:
+            dataset = self._datasets.get(name)
+            if dataset is None:
+                dataset = self._datasets[name] = self._make(name)
+        return dataset
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        """Add or replace a dataset; data that is no dataset is kept in memory.
+
+        Raises:
+            CatalogError: The name belongs to a parameter.
+        """
+        if is_parameter(name):
+            raise CatalogError(f"{name!r} is a parameter and can't be set.", "Give it in conf or as extra_params.")
+        is_one = isinstance(value, (MemoryDataset, FileDataset)) or is_dataset(value)
+        self._datasets[name] = value if is_one else MemoryDataset(value)
+
+    def __delitem__(self, name: str) -> None:
+        """Take a dataset out of the catalog; its file stays.
+
+        Raises:
+            DatasetNotFoundError: No such dataset.
+        """
+        with self._lock:
+            if name not in self._datasets and name not in self._definitions:
+                raise self._not_found(name)
+            self._datasets.pop(name, None)
+            self._definitions = {other: kept for other, kept in self._definitions.items() if other != name}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._datasets or name in self._definitions or name in self._parameters
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.dataset_names()
+        yield from self._parameters
+
+    def __len__(self) -> int:
+        return len(self.dataset_names()) + len(self._parameters)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {len(self.dataset_names())} datasets, {len(self._parameters)} parameters>"
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
+
+    # -- data
+
+    def load(self, name: str, version: str | None = None) -> Any:
+        """Return the data of a dataset, or a copy of a parameter.
+
+        Args:
+            name: The dataset's name.
+            version: The version of a versioned dataset; the newest when not given.
+
+        Raises:
+            DatasetNotFoundError: No such dataset or parameter.
+            DatasetError: The data is not there or can't be read.
+        """
+        dataset = self._datasets.get(name)
+        if dataset is None:
+            dataset = self[name]
+        try:
+            return dataset.load() if version is None else require_versioned(dataset).load(version)
+        except Exception as error:  # noqa: BLE001 - raised again with the dataset's name
+            self._raise_named("load", name, error)
+
+    def save(self, name: str, data: Any) -> None:
+        """Save the data.
+
+        Raises:
+            DatasetNotFoundError: No such dataset.
+            DatasetError: The data is None or can't be written.
+        """
+        dataset = self._datasets.get(name)
+        if dataset is None:
+            dataset = self[name]
+        try:
+            require_data(data)
+            dataset.save(data)
+        except Exception as error:  # noqa: BLE001 - raised again with the dataset's name
+            self._raise_named("save", name, error)
+
+    def exists(self, name: str) -> bool:
+        """Tell whether a dataset has data; one that is unknown or can't tell has none.
+
+        Raises:
+            DatasetError: The data can't be looked for.
+        """
+        if name not in self:
+            return False
+        ask = getattr(self[name], "exists", None)
+        try:
+            return bool(ask()) if ask else False
+        except Exception as error:  # noqa: BLE001 - raised again with the dataset's name
+            self._raise_named("look for", name, error)
+
+    def release(self, name: str | None = None) -> None:
+        """Let a dataset, or all that were used, forget what they hold in memory.
+
+        Raises:
+            DatasetNotFoundError: No such dataset.
+        """
+        if name is not None and name not in self:
+            raise self._not_found(name)
+        for one in list(self._datasets) if name is None else [name]:
+            release = getattr(self._datasets.get(one), "release", None)
+            if release is not None:
+                release()
+
+    # -- what is in it
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """A copy of all parameters."""
+        return deepcopy(dict(self._parameters.values))
+
+    @property
+    def definitions(self) -> Mapping[str, Mapping[str, Any]]:
+        """The entries as written, read-only, without the values of credentials."""
+        return MappingProxyType({name: definition.public() for name, definition in self._definitions.items()})
+
+    def is_in_memory(self, name: str) -> bool:
+        """Tell whether what is saved under this name is kept in memory; nothing is built to find out."""
+        if is_parameter(name):
+            return False
+        dataset, definition = self._datasets.get(name), self._definitions.get(name)
+        if dataset is not None:
+            return isinstance(dataset, MemoryDataset)
+        return definition is None or definition.type_name == MEMORY
+
+    def dataset_names(self) -> list[str]:
+        """Return the names of the datasets, without the parameters."""
+        return list(dict.fromkeys([*self._definitions, *self._datasets]))
+
+    # -- other catalogs made from this one
+
+    def with_definitions(
+        self,
+        definitions: Mapping[str, Mapping[str, Any]],
+        *,
+        credentials: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        origins: Mapping[str, str] | None = None,
+    ) -> Catalog:
+        """Return a new catalog that keeps the datasets, and their data in memory, whose definition is the same.
+
+        Datasets without a definition, then and now, are kept as well.
+
+        Raises:
+            CatalogError: A definition is not understood.
+        """
+        reader = DefinitionReader(self._reader.project_root, credentials, origins)
+        new = reader.read(definitions)
+        changed = self._changed(new)
+        with self._lock:
+            kept = {name: dataset for name, dataset in self._datasets.items() if name not in changed}
+        return Catalog(kept, params=params, definitions=new, reader=reader)
+
+    def for_run(
+        self,
+        *,
+        save_version: str,
+        load_versions: Mapping[str, str] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        definitions: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> RunCatalog:
+        """Return the view of this catalog for one run.
+
+        Args:
+            save_version: The version that versioned datasets save, and load once they have saved.
+            load_versions: Name -> version to load, for versioned datasets.
+            inputs: Name -> data (or dataset) that this run uses instead of what the catalog has.
+            params: All parameters of this run, if they are not this catalog's.
+            definitions: All definitions of this run, if they are not this catalog's. They may change any key but the
+                types: a parameter given at run time never chooses which class is imported.
+
+        Raises:
+            DatasetNotFoundError: ``load_versions`` names no dataset.
+            DatasetError: ``load_versions`` names a dataset that is not versioned, or a version is no simple name.
+            CatalogError: A definition is not understood or has another type, or an input has a parameter's name.
+        """
+        from ipyproject.catalog.run_catalog import RunCatalog
+
+        changed = {} if definitions is None else self._changed_for_run(definitions)
+        return RunCatalog(
+            self,
+            parameters=self._parameters if params is None else Parameters(params),
+            definitions={**self._definitions, **changed} if changed else self._definitions,
+            changed=changed,
+            reader=self._reader,
+            save_version=save_version,
+            load_versions=load_versions or {},
+            inputs=inputs or {},
+        )
+
+    def _changed_for_run(self, definitions: Mapping[str, Any]) -> dict[str, Definition]:
+        new = self._reader.read(definitions)
+        changed = {name: new[name] for name in self._changed(new) if name in new and name in self._definitions}
+        for name, definition in changed.items():
+            if definition.type_names() != self._definitions[name].type_names():
+                raise CatalogError(
+                    f"Dataset {name!r}: parameters of a run can't change its type to {definition.type_name!r}.",
+                    "Change the type in the catalog's files.",
+                )
+        return changed
+
+    def _changed(self, new: Mapping[str, Definition]) -> set[str]:
+        """Return the names whose definition is not the same here and there."""
+        old = self._definitions
+        return {name for name in (*old, *new) if old.get(name) != new.get(name)}
+
+    # -- inside
+
+    def _make(self, name: str) -> Dataset:
+        definition = self._definitions.get(name)
+        if definition is None:
+            raise self._not_found(name)
+        return definition.build()
+
+    def _not_found(self, name: str) -> DatasetNotFoundError:
+        return DatasetNotFoundError(
+            f"The catalog has no dataset {name!r}.", did_you_mean(name, self.dataset_names(), "Known datasets")
+        )
+
+    def _raise_named(self, doing: str, name: str, error: Exception) -> NoReturn:
+        """Raise the error of a dataset again, with its name and the file that defines it."""
+        definition = self._definitions.get(name)
+        origin = f" ({definition.origin})" if definition and definition.origin else ""
+        message = f"Can't {doing} dataset {name!r}{origin}: "
+        if isinstance(error, DatasetError):
+            raise type(error)(message + error.message, error.hint) from error.__cause__
+        kind = f"{definition.type_name}: " if definition else ""
+        raise DatasetError(f"{message}{kind}{reason(error)}", "Mend the dataset's class, or its definition.") from error
+
+
+def require_versioned(dataset: Dataset) -> FileDataset:
+    """Return the dataset if it has versions.
+
+    Raises:
+        DatasetError: It has none.
+    """
+    if isinstance(dataset, FileDataset) and dataset.versioned:
+        return dataset
+    raise DatasetError("it is not versioned.", "Set `versioned: true` in its definition, or ask for no version.")
