@@ -1,0 +1,288 @@
+"""A node: a function, the names of the datasets it reads and the names of those it writes."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property, partial
+from typing import Any
+
+from ipyproject.errors import PipelineError
+
+InputNames = str | list[str] | dict[str, str] | None
+OutputNames = str | list[str] | dict[str, str] | None
+
+_SAFE_NAME = re.compile(r"[\w.-]+")
+
+
+class Node:
+    """A step of a pipeline. Immutable.
+
+    Args:
+        func: What is called.
+        inputs: Names of the datasets handed to it: one name, a list (by position), a dict (argument -> dataset), or
+            None.
+        outputs: Names that its result is saved under: one name, a list (a tuple or list of that length is
+            returned), a dict (key of the returned mapping -> dataset), or None (it returns nothing).
+        name: Letters, digits, ``_``, ``-`` and ``.``. By default the function's name followed by those of its outputs,
+            which are unique in a pipeline.
+        tags: Names to select nodes by.
+        namespace: Dotted prefix of the node's name.
+        confirms: Names of datasets whose ``confirm()`` is called once the node has run.
+
+    Raises:
+        PipelineError: Names are of the wrong type, none are given, one is given twice or both read and written, or the
+            function can't be called with that many inputs.
+    """
+
+    def __init__(
+        self,
+        func: Callable[..., Any],
+        inputs: InputNames,
+        outputs: OutputNames,
+        *,
+        name: str | None = None,
+        tags: str | Iterable[str] | None = None,
+        namespace: str | None = None,
+        confirms: str | Iterable[str] | None = None,
+    ) -> None:
+        if not callable(func):
+            raise PipelineError(f"A node needs a function, not {func!r}.", "Give the function itself, not its result.")
+        self._func = func
+        self._inputs = _copied(inputs)
+        self._outputs = _copied(outputs)
+        self._name = name
+        self._namespace = namespace
+        self._tags = frozenset(as_names(tags))
+        self._confirms = tuple(as_names(confirms))
+        self._input_names = _flat_names(inputs, "inputs", self)
+        self._output_names = _flat_names(outputs, "outputs", self)
+        self._check()
+
+    @property
+    def func(self) -> Callable[..., Any]:
+        """The function."""
+        return self._func
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the datasets it reads, in the order of its definition."""
+        return self._input_names
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the datasets it writes, in the order of its definition."""
+        return self._output_names
+
+    @cached_property
+    def name(self) -> str:
+        """The node's full name: unique in a pipeline, led by its namespace."""
+        own = self._name or self._default_name()
+        return f"{self._namespace}.{own}" if self._namespace else own
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """Names to select it by."""
+        return self._tags
+
+    @property
+    def namespace(self) -> str | None:
+        """Dotted prefix of its name."""
+        return self._namespace
+
+    @property
+    def confirms(self) -> tuple[str, ...]:
+        """Names of the datasets that are confirmed once it has run."""
+        return self._confirms
+
+    @cached_property
+    def func_name(self) -> str:
+        """A readable name of the function, whatever kind of callable it is."""
+        func = self._func
+        while isinstance(func, partial):
+            func = func.func
+        return getattr(func, "__name__", type(func).__name__)
+
+    def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Call the function.
+
+        Args:
+            data: Dataset name -> data, for each of ``inputs``.
+
+        Returns:
+            Dataset name -> data, for each of ``outputs``.
+
+        Raises:
+            PipelineError: The result does not have the shape that ``outputs`` promises.
+            Exception: Whatever the function raises.
+        """
+        __tracebackhide__ = True
+        inputs = self._inputs
+        if isinstance(inputs, str):
+            result = self._func(data[inputs])
+        elif isinstance(inputs, dict):
+            result = self._func(**{argument: data[name] for argument, name in inputs.items()})
+        else:
+            result = self._func(*[data[name] for name in inputs or ()])
+        return self._named_result(result)
+
+    def tagged(self, tags: str | Iterable[str]) -> Node:
+        """Return the same node with more tags."""
+        return self._with(tags=self._tags.union(as_names(tags)))
+
+    def place(self) -> str:
+        """Where the function is defined, for messages: ``nodes.py, line 12``."""
+        func = inspect.unwrap(self._func)
+        while isinstance(func, partial):
+            func = func.func
+        code = getattr(func, "__code__", None)
+        if code is None:
+            return f"{getattr(func, '__module__', '?')}.{self.func_name}"
+        return f"{code.co_filename}, line {code.co_firstlineno}"
+
+    def __eq__(self, other: object) -> bool:
+        return self._key == other._key if isinstance(other, Node) else NotImplemented
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"Node({self.func_name}, {self._inputs!r}, {self._outputs!r}, name={self.name!r})"
+
+    def __str__(self) -> str:
+        def joined(names: tuple[str, ...]) -> str:
+            return ", ".join(names) if names else "None"
+
+        return f"{self.name}: {self.func_name}({joined(self.inputs)}) -> {joined(self.outputs)}"
+
+    @cached_property
+    def _key(self) -> tuple[object, ...]:
+        def hashable(names: InputNames) -> object:
+            return (
+                tuple(names.items()) if isinstance(names, dict) else tuple(names) if isinstance(names, list) else names
+            )
+
+        return (self._func, hashable(self._inputs), hashable(self._outputs), self.name, self._tags, self._confirms)
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self._key)
+
+    def _with(self, **changes: Any) -> Node:
+        definition: dict[str, Any] = {
+            "func": self._func,
+            "inputs": self._inputs,
+            "outputs": self._outputs,
+            "name": self._name,
+            "tags": self._tags,
+            "namespace": self._namespace,
+            "confirms": self._confirms,
+        }
+        return Node(**(definition | changes))
+
+    def _default_name(self) -> str:
+        named_after = self._output_names or self._input_names
+        return re.sub(r"[^\w.-]", "_", "__".join((self.func_name, *named_after)))
+
+    def _check(self) -> None:
+        if not self._input_names and not self._output_names:
+            raise PipelineError(f"The node of {self.func_name} has neither inputs nor outputs.", "Name at least one.")
+        for what in (self._name, *self._tags):
+            if what is not None and not _SAFE_NAME.fullmatch(what):
+                raise PipelineError(
+                    f"{what!r} can't be the name or a tag of a node.", "Use letters, digits, '_', '-' and '.'."
+                )
+        for output in self._output_names:
+            if self._output_names.count(output) > 1:
+                raise PipelineError(f"Node {self.name!r} writes {output!r} twice.", "Give each output its own name.")
+            if output.startswith("params:") or output == "parameters":
+                raise PipelineError(f"Node {self.name!r} writes the parameter {output!r}.", "Parameters are only read.")
+        read_names = {plain_name(name) for name in self._input_names}
+        for output in self._output_names:
+            if plain_name(output) in read_names:
+                raise PipelineError(
+                    f"Node {self.name!r} both reads and writes {output!r}.", "Write to a dataset of another name."
+                )
+        self._check_signature()
+
+    def _check_signature(self) -> None:
+        try:
+            signature = inspect.signature(self._func)
+        except (TypeError, ValueError):  # some built-ins don't tell; the call will
+            return
+        inputs = self._inputs
+        try:
+            if isinstance(inputs, dict):
+                signature.bind(**dict.fromkeys(inputs))
+            else:
+                signature.bind(*self._input_names)
+        except TypeError as error:
+            raise PipelineError(
+                f"Node {self.name!r} can't call {self.func_name}{signature} with its inputs {inputs!r}: {error}.",
+                f"Make the node's inputs fit the function ({self.place()}).",
+            ) from None
+
+    def _named_result(self, result: Any) -> dict[str, Any]:
+        outputs = self._outputs
+        if outputs is None:
+            return {}
+        if isinstance(outputs, str):
+            return {outputs: result}
+        if isinstance(outputs, dict):
+            return self._from_mapping(result, outputs)
+        if not isinstance(result, (list, tuple)) or len(result) != len(outputs):
+            got = f"{len(result)} values" if isinstance(result, (list, tuple)) else f"a {type(result).__name__}"
+            raise PipelineError(
+                f"Node {self.name!r} must return {len(outputs)} values for {outputs!r}, and returned {got}.",
+                f"Make {self.func_name} return a tuple of {len(outputs)} ({self.place()}).",
+            )
+        return dict(zip(outputs, result, strict=True))
+
+    def _from_mapping(self, result: Any, outputs: dict[str, str]) -> dict[str, Any]:
+        if not isinstance(result, Mapping) or set(result) != set(outputs):
+            got = (
+                f"the keys {sorted(map(str, result))}" if isinstance(result, Mapping) else f"a {type(result).__name__}"
+            )
+            raise PipelineError(
+                f"Node {self.name!r} must return a mapping with the keys {sorted(outputs)}, and returned {got}.",
+                f"Mend what {self.func_name} returns ({self.place()}).",
+            )
+        return {dataset: result[key] for key, dataset in outputs.items()}
+
+
+def plain_name(name: str) -> str:
+    """Return a dataset's name without its transcoding: ``table`` for ``table@pandas``."""
+    return name.partition("@")[0]
+
+
+def as_names(names: str | Iterable[str] | None) -> list[str]:
+    """Return one name, several or none as a list."""
+    if names is None:
+        return []
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _copied(names: InputNames) -> InputNames:
+    if isinstance(names, dict):
+        return dict(names)
+    return list(names) if isinstance(names, (list, tuple)) else names
+
+
+def _flat_names(names: InputNames, what: str, node: Node) -> tuple[str, ...]:
+    flat: Iterable[object]
+    if names is None:
+        flat = ()
+    elif isinstance(names, dict):
+        flat = names.values()
+    elif isinstance(names, (list, tuple)):
+        flat = names
+    else:
+        flat = (names,)
+    for name in flat:
+        if not isinstance(name, str) or not name:
+            raise PipelineError(
+                f"The {what} of the node of {node.func_name} hold {name!r}, which is no name of a dataset.",
+                "Give a text, a list of texts, a dict of texts, or None.",
+            )
+    return tuple(str(name) for name in flat)

@@ -1,0 +1,91 @@
+"""Nodes."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from ipyproject.errors import PipelineError
+from ipyproject.pipeline import Node
+
+
+def add(a, b=1):
+    return a + b
+
+
+@pytest.mark.parametrize(
+    ("func", "inputs", "outputs", "data", "expected"),
+    [
+        (add, ["x", "y"], "z", {"x": 1, "y": 2}, {"z": 3}),
+        (add, "x", "z", {"x": 1}, {"z": 2}),
+        (add, {"b": "x", "a": "y"}, "z", {"x": "1", "y": "2"}, {"z": "21"}),
+        (lambda: 5, None, "z", {}, {"z": 5}),
+        (lambda x: (x, x + 1), "x", ["p", "q"], {"x": 1}, {"p": 1, "q": 2}),
+        (lambda x: {"k": x, "l": 0}, "x", {"l": "p", "k": "q"}, {"x": 1}, {"p": 0, "q": 1}),
+        (lambda _: "ignored", "x", None, {"x": 1}, {}),
+        (partial(add, b=10), "x", "z", {"x": 1}, {"z": 11}),
+    ],
+)
+def test_shapes_of_inputs_and_outputs(func, inputs, outputs, data, expected):
+    """Names are one, a list, a dict or None on either side."""
+    assert Node(func, inputs, outputs)(data) == expected
+
+
+def test_name():
+    """A name is given, or made of the function's and its outputs'; a namespace leads it."""
+    assert Node(add, "x", "z", name="plus").name == "plus"
+    assert Node(add, "x", ["z", "params@b"]).name == "add__z__params_b"
+    assert Node(add, "x", None).name == "add__x"
+    assert Node(partial(add, b=1), "x", "z").name == "add__z"
+    assert Node(add, "x", "z", name="plus", namespace="a.b").name == "a.b.plus"
+
+
+def test_equality():
+    """Nodes of one definition are equal, and tags are part of it."""
+    assert Node(add, ["x", "y"], "z") == Node(add, ["x", "y"], "z")
+    assert hash(Node(add, "x", "z")) == hash(Node(add, "x", "z"))
+    assert Node(add, "x", "z") != Node(add, "x", "z", tags="t")
+    assert Node(add, "x", "z").tagged("t") == Node(add, "x", "z", tags=["t"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("add", "x", "z"), "needs a function, not 'add'"),
+        ((add, None, None), "neither inputs nor outputs"),
+        ((add, [1], "z"), "inputs of the node of add hold 1"),
+        ((add, "x", ["z", "z"]), "writes 'z' twice"),
+        ((add, "x", "x"), "both reads and writes 'x'"),
+        ((add, "x@a", "x@b"), "both reads and writes"),
+        ((add, "x", "params:a"), "writes the parameter"),
+        ((add, ["a", "b", "c"], "z"), r"can't call add\(a, b=1\)(.|\n)*test_node.py, line"),
+        ((add, {"c": "x"}, "z"), "can't call add"),
+    ],
+)
+def test_mistakes(arguments, message):
+    """A definition that can't work is refused when it is written."""
+    with pytest.raises(PipelineError, match=message):
+        Node(*arguments)
+
+
+@pytest.mark.parametrize("name", ["a b", "a:b", "ä/b"])
+def test_names_are_safe(name):
+    """Names and tags stay within what a command line can take."""
+    with pytest.raises(PipelineError, match="can't be the name"):
+        Node(add, "x", "z", name=name)
+
+
+@pytest.mark.parametrize(
+    ("result", "outputs", "message"),
+    [
+        (1, ["p", "q"], "must return 2 values .* returned a int"),
+        ((1, 2, 3), ["p", "q"], "returned 3 values"),
+        ({"a": 1}, {"b": "p"}, r"the keys \['b'\], and returned the keys \['a'\]"),
+        (1, {"b": "p"}, "returned a int"),
+    ],
+)
+def test_wrong_results(result, outputs, message):
+    """A function that returns another shape than the outputs promise is named, with where it is defined."""
+    with pytest.raises(PipelineError, match=message):
+        Node(lambda: result, None, outputs)({})
