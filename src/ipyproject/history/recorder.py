@@ -1,0 +1,270 @@
+"""Write down what a session does, in a way that can never break it or hold it up."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from abc import ABC, abstractmethod
+from threading import RLock, Timer
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from ipyproject.errors import HistoryError
+
+from .events import Event
+from .opening import open_store, spool_of
+from .store import HistoryWarning, StoreBusyError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from .records import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, Status
+    from .store import Store
+
+_logger = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 0.1  # how long a finished node may wait for others to be written with
+FLUSH_NODES = 2000
+PATIENCE_SECONDS = 0.5  # what waiting for the store may cost a run in all; one call waits as long again at most
+CALL_SECONDS = 0.02  # what a call may take, and each node in it, without counting as waiting
+NODE_SECONDS = 0.0001
+
+
+class BaseRecorder(ABC):
+    """The steps of a session that are recorded; none of them raises because of the record."""
+
+    @abstractmethod
+    def record(self, kind: str, *arguments: Any) -> None:
+        """Record a call of a store's writing method `kind`."""
+
+    def close(self) -> None:
+        """Write what is left and let go of the store; closing the session does it, too. Idempotent."""
+        return
+
+    def session_opened(self, record: SessionRecord) -> None:
+        """Begin: from here on a killed process leaves a record."""
+        self.record("session_opened", record)
+
+    def session_described(self, session_id: str, details: Mapping[str, Any]) -> None:
+        """Replace fields of the session's record that were found later, such as ``git``."""
+        self.record("session_described", session_id, details)
+
+    def session_parameters(self, session_id: str, parameters: Mapping[str, Any]) -> None:
+        """Record the resolved parameters (nested)."""
+        self.record("session_parameters", session_id, parameters)
+
+    def session_packages(self, session_id: str, packages: Mapping[str, str]) -> None:
+        """Record the installed distributions (name -> version)."""
+        self.record("session_packages", session_id, packages)
+
+    def facts_logged(self, session_id: str, facts: Mapping[str, Any]) -> None:
+        """Record facts of plugins and users."""
+        self.record("facts_logged", session_id, facts)
+
+    def metrics_logged(self, session_id: str, metrics: Sequence[MetricRecord]) -> None:
+        """Record values of metrics."""
+        self.record("metrics_logged", session_id, list(metrics))
+
+    def run_started(self, record: RunRecord) -> None:
+        """Record that a run begins."""
+        self.record("run_started", record)
+
+    def node_finished(self, run_id: str, record: NodeRecord) -> None:
+        """Record how a node ended; it may be written together with others, a fraction of a second later."""
+        self.record("nodes_finished", run_id, [record])
+
+    def run_finished(self, run_id: str, status: Status, end: datetime, exception: ErrorRecord | None = None) -> None:
+        """Record how a run ended."""
+        self.record("run_finished", run_id, status, end, exception)
+
+    def session_closed(
+        self, session_id: str, status: Status, end: datetime, exception: ErrorRecord | None = None
+    ) -> None:
+        """Record how the session ended, and let go of the store."""
+        self.record("session_closed", session_id, status, end, exception)
+
+
+class NullRecorder(BaseRecorder):
+    """Records nothing: no file, no folder (``save_on_close=False``)."""
+
+    def record(self, kind: str, *arguments: Any) -> None:
+        """Do nothing."""
+
+
+class Recorder(BaseRecorder):
+    """Records one session in a store.
+
+    When the store fails it is opened anew, once, and what it must know is written again. When that fails too, or when
+    waiting for it has cost too much, one `HistoryWarning` says so and the rest of the session goes to a file beside the
+    store, which the next session that can write takes in. Who turns warnings into errors gets this one as an error.
+
+    Args:
+        location: See `open_store`; it is opened by the first step.
+        root: What a relative location starts from.
+    """
+
+    def __init__(self, location: str | Path, *, root: Path | None = None) -> None:
+        self._location = location
+        self._root = root
+        self._lock = RLock()
+        self._pid = os.getpid()
+        self._store: Store | None = None
+        self._session_id = ""
+        self._closed = False
+        self._kept: list[Event] = []  # what a new store would have to be told first
+        self._pending: list[Event] = []  # not known to have been written
+        self._nodes: dict[str, list[NodeRecord]] = {}
+        self._timer: Timer | None = None
+        self._flushed = 0.0
+        self._reopened = False
+        self._waited = 0.0
+        self._spooling = False
+        self._spooled: Path | None = None
+        self._notices: list[str] = []
+
+    @property
+    def spooled(self) -> Path | None:
+        """The file that the events went to because the store failed; None while it works."""
+        return self._spooled
+
+    def record(self, kind: str, *arguments: Any) -> None:
+        """Record a call of a store's writing method `kind`, and all finished nodes before it."""
+        if os.getpid() != self._pid:  # a fork of the process that the session belongs to
+            return
+        with self._lock:
+            if kind == "session_opened":
+                self._session_id = arguments[0].session_id
+            elif kind == "run_started" and not self._spooling:
+                self._waited = 0.0
+            self._collect_nodes()
+            self._pending.append(Event(kind, arguments))
+            self._write()
+            self._closed |= kind == "session_closed"
+            if self._closed:  # a fact that arrives late opens the store once more
+                self._drop_store()
+        self._warn()
+
+    def node_finished(self, run_id: str, record: NodeRecord) -> None:
+        """Record how a node ended; it is written at the latest `FLUSH_SECONDS` from now."""
+        if os.getpid() != self._pid:
+            return
+        with self._lock:
+            self._nodes.setdefault(run_id, []).append(record)
+            if monotonic() - self._flushed >= FLUSH_SECONDS or len(self._nodes[run_id]) >= FLUSH_NODES:
+                self._flush()
+            elif self._timer is None:
+                # The next node may take hours: a thread that lives for a moment writes what has finished before it.
+                self._timer = Timer(FLUSH_SECONDS, self._flush)
+                self._timer.daemon = True
+                self._timer.start()
+        if self._notices:
+            self._warn()
+
+    def close(self) -> None:
+        """Write what is left and let go of the store."""
+        if os.getpid() != self._pid:
+            return
+        with self._lock:
+            self._flush()
+            self._drop_store()
+        self._warn()
+
+    def _flush(self) -> None:
+        with self._lock:
+            self._collect_nodes()
+            if self._pending:
+                self._write()
+
+    def _collect_nodes(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._nodes:
+            self._pending += [Event("nodes_finished", (run_id, nodes)) for run_id, nodes in self._nodes.items()]
+            self._nodes = {}
+        self._flushed = monotonic()
+
+    def _write(self) -> None:
+        """Bring what is pending to the store, else to the spool."""
+        if self._spooling:
+            self._spool(self._pending)
+            return
+        expected = CALL_SECONDS + NODE_SECONDS * sum(map(_node_count, self._pending))
+        opening = self._store is None
+        begun = monotonic()
+        try:
+            self._put(self._pending)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the store, the session goes on
+            self._recover(error)
+        self._waited += max(0.0, monotonic() - begun - expected)
+        if self._waited > PATIENCE_SECONDS and not self._spooling:
+            self._start_spooling(f"{self._location} answers too slowly.")
+        elif opening and self._store is not None:
+            self._take_in(self._store)
+
+    def _put(self, events: Sequence[Event]) -> None:
+        fresh = self._store is None
+        store = self._store = self._store or open_store(self._location, root=self._root, mend=True)
+        with store.batch():
+            for event in events:
+                event.write_to(store)
+        self._notices += store.notices if fresh else ()
+        self._keep_pending()
+
+    def _take_in(self, store: Store) -> None:
+        try:
+            spool_of(self._location, root=self._root).take_in(store)
+        except Exception as error:
+            _logger.debug("Taking in the spooled sessions failed.", exc_info=error)
+
+    def _recover(self, error: Exception) -> None:
+        had_worked = self._store is not None
+        self._drop_store()
+        if had_worked and not self._reopened and not isinstance(error, StoreBusyError):
+            self._reopened = True
+            try:
+                self._put([*self._kept, *self._pending])
+            except Exception as again:  # noqa: BLE001 - as above
+                self._drop_store()
+                error = again
+            else:
+                self._notices.append(str(error))
+                return
+        self._start_spooling(str(error).partition("\n")[0])
+
+    def _start_spooling(self, reason: str) -> None:
+        self._drop_store()
+        self._spooling = True
+        self._spool([*self._kept, *self._pending])
+        where = f"goes to {self._spooled} and is taken in by a later session" if self._spooled else "is lost"
+        self._notices.append(f"The history of sessions can't be written: {reason} The record of this one {where}.")
+
+    def _spool(self, events: Sequence[Event]) -> None:
+        try:
+            spool = spool_of(self._location, root=self._root)
+            begun, self._spooled = self._spooled, spool.write(self._session_id, events, begun=self._spooled)
+            if begun and self._spooled is None:  # its disk is full, too: begin again elsewhere
+                self._spooled = spool.write(self._session_id, [*self._kept, *self._pending])
+        except HistoryError:  # the store's name is wrong, so there is no place beside it
+            self._spooled = None
+        self._keep_pending()
+
+    def _keep_pending(self) -> None:
+        self._kept += [event for event in self._pending if event.kind != "nodes_finished"]
+        self._pending = []
+
+    def _drop_store(self) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    def _warn(self) -> None:
+        while self._notices:
+            warnings.warn(self._notices.pop(0), HistoryWarning, stacklevel=4)
+
+
+def _node_count(event: Event) -> int:
+    return len(event.arguments[1]) if event.kind == "nodes_finished" else 0

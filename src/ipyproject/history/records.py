@@ -1,0 +1,204 @@
+"""What is known of sessions, runs and nodes: frozen records, and their form as JSON documents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from .values import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+StartedBy = Literal["cli", "notebook", "script"]
+Record = TypeVar("Record", "SessionRecord", "RunRecord", "NodeRecord", "MetricRecord", "ErrorRecord")
+
+
+class Status(StrEnum):
+    """How far a session, a run or a node got.
+
+    A session is OPEN, then COMPLETED or FAILED; a run or node is RUNNING, then COMPLETED or FAILED. INTERRUPTED means
+    that the user stopped it, or that its process is gone.
+    """
+
+    OPEN = "open"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRecord:
+    """An exception as it is kept: its type's name, its message and the trimmed traceback ("" where there is none)."""
+
+    type: str
+    message: str
+    traceback: str = ""
+
+    @classmethod
+    def of(cls, error: BaseException, traceback: str = "") -> ErrorRecord:
+        """Return the record of an exception; one whose text can't be made is kept by its type."""
+        try:
+            message = str(error)
+        except Exception:  # noqa: BLE001 - an exception of the user's own may fail to print
+            message = ""
+        return cls(type(error).__name__, message, traceback)
+
+
+def _read_error(document: Mapping[str, Any] | None) -> ErrorRecord | None:
+    return None if document is None else ErrorRecord(**document)
+
+
+def _read_time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+# How fields are read back from a document that JSON held.
+TIME = {"read": _read_time}
+ERROR = {"read": _read_error}
+STATUS = {"read": Status}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRecord:
+    """One session: what was opened, how, where, and how it ended. Times are aware and in UTC.
+
+    Attributes:
+        session_id: See `new_id`.
+        project: The project's name.
+        package_name: Its package.
+        project_root: The folder that was opened ("" for a packaged project without one).
+        env: The environment in force.
+        start: When the session opened.
+        package_version: The version of the project's package, where it has one.
+        conf_source: The folder or archive that configuration came from.
+        extra_params: The parameters given at opening; what JSON can't hold reads back as its type and repr.
+        started_by: The door: command line, notebook or a script.
+        command_line: The process's arguments.
+        invocation: More about the door: command path and flags, or the magic line and notebook, or the script.
+        user: Who.
+        host: On which machine.
+        pid: In which process.
+        process: What tells this process from a later one with the same pid; None where the system can't say.
+        python: Version of Python.
+        platform: Operating system, release and machine.
+        ipyproject_version: Our version.
+        environment: The environment variables that are kept.
+        git: Commit, branch, whether the tree is dirty and the hash of the difference, where known.
+        replay_of: The session that this one replays.
+        status: OPEN until it is closed; INTERRUPTED when it never was and its process is gone.
+        end: When it was closed.
+        exception: What it failed with.
+        parameters_hash: The content hash of its resolved parameters, once they are known.
+        packages_hash: The content hash of the installed distributions, once they are known.
+    """
+
+    session_id: str
+    project: str
+    package_name: str
+    project_root: str
+    env: str
+    start: datetime = field(metadata=TIME)
+    package_version: str | None = None
+    conf_source: str | None = None
+    extra_params: Mapping[str, Any] = field(default_factory=dict)
+    started_by: StartedBy = "script"
+    command_line: tuple[str, ...] = field(default=(), metadata={"read": tuple})
+    invocation: Mapping[str, Any] = field(default_factory=dict)
+    user: str = ""
+    host: str = ""
+    pid: int = 0
+    process: str | None = None
+    python: str = ""
+    platform: str = ""
+    ipyproject_version: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    git: Mapping[str, Any] = field(default_factory=dict)
+    replay_of: str | None = None
+    status: Status = field(default=Status.OPEN, metadata=STATUS)
+    end: datetime | None = field(default=None, metadata=TIME)
+    exception: ErrorRecord | None = field(default=None, metadata=ERROR)
+    parameters_hash: str | None = None
+    packages_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """One run of a session.
+
+    Attributes:
+        run_id: See `new_id`; also the version under which versioned datasets are saved.
+        session_id: The session it belongs to.
+        start: When it began (aware, UTC).
+        selection: What was asked for: ``{"pipeline": "modelling", "tags": [...], ...}``.
+        runner: The runner's class.
+        extra_params: The parameters given for this run.
+        status: RUNNING until it has ended.
+        end: When it ended.
+        exception: What it failed with.
+    """
+
+    run_id: str
+    session_id: str
+    start: datetime = field(metadata=TIME)
+    selection: Mapping[str, Any] = field(default_factory=dict)
+    runner: str = ""
+    extra_params: Mapping[str, Any] = field(default_factory=dict)
+    status: Status = field(default=Status.RUNNING, metadata=STATUS)
+    end: datetime | None = field(default=None, metadata=TIME)
+    exception: ErrorRecord | None = field(default=None, metadata=ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRecord:
+    """One node of a run that has finished, well or not.
+
+    Attributes:
+        name: The node's name, unique within its run.
+        status: COMPLETED, FAILED or INTERRUPTED.
+        start: When it began (aware, UTC).
+        duration: Seconds.
+        outputs: What it wrote: dataset -> ``{"type": "DataFrame", "shape": [344, 8], "bytes": 20752}``, as known.
+    """
+
+    name: str
+    status: Status = field(metadata=STATUS)
+    start: datetime = field(metadata=TIME)
+    duration: float
+    outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRecord:
+    """One value of a metric, logged by a plugin or by the user: `time` is aware and in UTC."""
+
+    name: str
+    value: float
+    time: datetime = field(metadata=TIME)
+    run_id: str | None = None
+
+
+def as_document(record: SessionRecord | RunRecord | NodeRecord | MetricRecord) -> dict[str, Any]:
+    """Return a record as what JSON holds; times are ISO texts."""
+    return {each.name: _written(getattr(record, each.name)) for each in fields(record)}
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, ErrorRecord):
+        return {each.name: getattr(value, each.name) for each in fields(value)}
+    return plain(value)
+
+
+def from_document(kind: type[Record], document: Mapping[str, Any]) -> Record:
+    """Return the record that `as_document` wrote; keys that a later version added are left out."""
+    values: dict[str, Any] = {}
+    for each in fields(kind):
+        if each.name in document:
+            read = each.metadata.get("read")
+            values[each.name] = read(document[each.name]) if read else document[each.name]
+    return kind(**values)

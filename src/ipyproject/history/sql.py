@@ -1,0 +1,230 @@
+"""A store of sessions in a SQL database: what SQLite and PostgreSQL have in common."""
+
+# ruff: noqa: D102 - the base class documents the methods
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from .ids import microseconds
+from .migrations import migrate
+from .records import as_document
+from .sqlreading import SqlReading
+from .store import UnknownRecordError
+from .values import content_hash, parameter_rows, small_json, storable, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from .database import Database, Statements
+    from .records import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, Status
+
+
+class SqlStore(SqlReading):
+    """The writing half; see `Store` for what the methods do.
+
+    Args:
+        database: The open database; its tables are made or brought up to date, and the store closes it.
+
+    Raises:
+        HistoryError: The database can't be used, or a newer version of ipyproject wrote it.
+    """
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        try:
+            migrate(database)
+        except BaseException:
+            database.close()
+            raise
+
+    def batch(self) -> AbstractContextManager[object]:
+        return self.database.transaction()
+
+    def session_opened(self, record: SessionRecord) -> None:
+        with self.database.transaction() as statements:
+            if _find(statements, "session", record.session_id) is not None:
+                return
+            key = _free_key(statements, "session", record.start)
+            statements.execute(
+                "INSERT INTO sessions (session, session_id, project, env, status, ended, exception, record) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (key, record.session_id, record.project, record.env, *_ending(record), to_json(as_document(record))),
+            )
+            _index_parameters(statements, key, record.extra_params)
+
+    def session_described(self, session_id: str, details: Mapping[str, Any]) -> None:
+        with self.database.transaction() as statements:
+            key = _session_key(statements, session_id)
+            [text] = statements.execute("SELECT record FROM sessions WHERE session = ?", (key,)).fetchone()
+            statements.execute(
+                "UPDATE sessions SET record = ? WHERE session = ?", (to_json(json.loads(text) | dict(details)), key)
+            )
+
+    def session_parameters(self, session_id: str, parameters: Mapping[str, Any]) -> None:
+        with self.database.transaction() as statements:
+            key = _session_key(statements, session_id)
+            _keep_document(statements, "parameters_hash", key, parameters)
+            statements.execute("DELETE FROM parameters WHERE session = ?", (key,))
+            _index_parameters(statements, key, parameters)
+
+    def session_packages(self, session_id: str, packages: Mapping[str, str]) -> None:
+        with self.database.transaction() as statements:
+            _keep_document(statements, "packages_hash", _session_key(statements, session_id), packages)
+
+    def facts_logged(self, session_id: str, facts: Mapping[str, Any]) -> None:
+        with self.database.transaction() as statements:
+            key = _session_key(statements, session_id)
+            statements.executemany(
+                "INSERT INTO facts (session, name, value) VALUES (?, ?, ?) "
+                "ON CONFLICT (session, name) DO UPDATE SET value = excluded.value",
+                [(key, storable(name), to_json(value)) for name, value in facts.items()],
+            )
+
+    def metrics_logged(self, session_id: str, metrics: Sequence[MetricRecord]) -> None:
+        with self.database.transaction() as statements:
+            key = _session_key(statements, session_id)
+            statements.executemany(
+                "INSERT INTO metrics (session, time, name, value, run_id) VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT (session, time, name) DO UPDATE SET value = excluded.value, run_id = excluded.run_id",
+                [
+                    (key, microseconds(each.time), storable(each.name), repr(float(each.value)), each.run_id)
+                    for each in metrics
+                ],
+            )
+
+    def session_closed(
+        self, session_id: str, status: Status, end: datetime, exception: ErrorRecord | None = None
+    ) -> None:
+        with self.database.transaction() as statements:
+            key = _session_key(statements, session_id)
+            statements.execute(
+                "UPDATE sessions SET status = ?, ended = ?, exception = ? WHERE session = ?",
+                (str(status), microseconds(end), _error_text(exception), key),
+            )
+
+    def run_started(self, record: RunRecord) -> None:
+        with self.database.transaction() as statements:
+            if _find(statements, "run", record.run_id) is not None:
+                return
+            session = _session_key(statements, record.session_id)
+            pipeline = record.selection.get("pipeline")
+            statements.execute(
+                "INSERT INTO runs (run, run_id, session, pipeline, status, ended, exception, record) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    _free_key(statements, "run", record.start),
+                    record.run_id,
+                    session,
+                    pipeline if isinstance(pipeline, str) else None,
+                    *_ending(record),
+                    to_json(as_document(record)),
+                ),
+            )
+
+    def nodes_finished(self, run_id: str, nodes: Sequence[NodeRecord]) -> None:
+        with self.database.transaction() as statements:
+            run = _run_key(statements, run_id)
+            statements.executemany(
+                "INSERT INTO nodes (run, started, name, status, duration, outputs) VALUES (?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT DO NOTHING",
+                [
+                    (
+                        run,
+                        microseconds(each.start),
+                        storable(each.name),
+                        each.status.value,
+                        each.duration,
+                        _outputs(each),
+                    )
+                    for each in nodes
+                ],
+            )
+
+    def run_finished(self, run_id: str, status: Status, end: datetime, exception: ErrorRecord | None = None) -> None:
+        with self.database.transaction() as statements:
+            statements.execute(
+                "UPDATE runs SET status = ?, ended = ?, exception = ? WHERE run = ?",
+                (str(status), microseconds(end), _error_text(exception), _run_key(statements, run_id)),
+            )
+
+    def delete(self, session_ids: Sequence[str]) -> int:
+        with self.database.transaction() as statements:
+            keys = [key for each in session_ids if (key := _find(statements, "session", each)) is not None]
+            for key in keys:
+                _delete_session(statements, key)
+            return len(keys)
+
+    def close(self) -> None:
+        self.database.close()
+
+
+def _find(statements: Statements, kind: str, identifier: str) -> int | None:
+    """Return the key of a session or run; None when there is none."""
+    found = statements.execute(f"SELECT {kind} FROM {kind}s WHERE {kind}_id = ?", (identifier,)).fetchone()  # noqa: S608
+    return int(found[0]) if found else None
+
+
+def _session_key(statements: Statements, session_id: str) -> int:
+    if (key := _find(statements, "session", session_id)) is None:
+        raise UnknownRecordError(f"The store has no session {session_id!r}.")
+    return key
+
+
+def _run_key(statements: Statements, run_id: str) -> int:
+    if (key := _find(statements, "run", run_id)) is None:
+        raise UnknownRecordError(f"The store has no run {run_id!r}.")
+    return key
+
+
+def _free_key(statements: Statements, kind: str, start: datetime) -> int:
+    """Return the first key from `start` on, in microseconds, that no session or run has yet."""
+    key = microseconds(start)
+    while statements.execute(f"SELECT 1 FROM {kind}s WHERE {kind} = ?", (key,)).fetchone():  # noqa: S608
+        key += 1
+    return key
+
+
+def _ending(record: SessionRecord | RunRecord) -> tuple[str, int | None, str | None]:
+    ended = None if record.end is None else microseconds(record.end)
+    return str(record.status), ended, _error_text(record.exception)
+
+
+def _error_text(error: ErrorRecord | None) -> str | None:
+    return None if error is None else to_json([error.type, error.message, error.traceback])
+
+
+def _outputs(node: NodeRecord) -> str | None:
+    return small_json(node.outputs) if node.outputs else None
+
+
+def _keep_document(statements: Statements, column: str, session: int, content: Mapping[str, Any]) -> None:
+    digest, document = content_hash(content)
+    statements.execute(
+        "INSERT INTO documents (hash, document) VALUES (?, ?) ON CONFLICT DO NOTHING", (digest, document)
+    )
+    statements.execute(f"UPDATE sessions SET {column} = ? WHERE session = ?", (digest, session))  # noqa: S608
+
+
+def _index_parameters(statements: Statements, session: int, parameters: Mapping[str, Any]) -> None:
+    # A name with a dot may give the same path as a nested one: the first is found, both stand in the document.
+    statements.executemany(
+        "INSERT INTO parameters (session, key, type, number, text) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        [(session, *row) for row in parameter_rows(parameters)],
+    )
+
+
+def _delete_session(statements: Statements, key: int) -> None:
+    hashes = statements.execute(
+        "SELECT parameters_hash, packages_hash FROM sessions WHERE session = ?", (key,)
+    ).fetchone()
+    statements.execute("DELETE FROM nodes WHERE run IN (SELECT run FROM runs WHERE session = ?)", (key,))
+    for table in ("runs", "parameters", "facts", "metrics", "sessions"):
+        statements.execute(f"DELETE FROM {table} WHERE session = ?", (key,))  # noqa: S608
+    statements.executemany(
+        "DELETE FROM documents WHERE hash = ? AND NOT EXISTS (SELECT 1 FROM sessions WHERE parameters_hash = hash) "
+        "AND NOT EXISTS (SELECT 1 FROM sessions WHERE packages_hash = hash)",
+        [(digest,) for digest in hashes if digest is not None],
+    )

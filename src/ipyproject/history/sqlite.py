@@ -1,0 +1,202 @@
+"""The SQLite store: one file, written ahead (WAL), shared by threads and processes."""
+
+# ruff: noqa: D102 - the base class documents the methods
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from threading import RLock
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any
+
+from ipyproject.errors import HistoryError
+
+from .database import Database
+from .folders import make_folder
+from .sql import SqlStore
+from .store import StoreBusyError, StoreLostError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from .database import Row
+
+BUSY_SECONDS = 0.5
+
+# SQLite's primary result codes.
+BUSY, LOCKED, READONLY, IO_ERROR, CORRUPT, FULL, CANT_OPEN, NOT_A_DATABASE = 5, 6, 8, 10, 11, 13, 14, 26
+REASONS = {
+    READONLY: ("can't be written", "Check the permissions of the file and its folder."),
+    IO_ERROR: ("can't be read or written", "Check the disk."),
+    FULL: ("has no room: the disk is full", "Free some space."),
+    CANT_OPEN: ("can't be opened", "Check the path and its permissions."),
+}
+
+
+class SqliteStore(SqlStore):
+    """A store in a SQLite file.
+
+    Args:
+        path: The file; it and its folder are made where they are missing.
+        mend: Move a file that turns out to be corrupt aside (``history.db.corrupt-<time>``), so that a new one can be
+            started: for those who write. Readers leave it where it is.
+
+    Raises:
+        StoreBusyError: Other processes keep it locked.
+        HistoryError: It can't be opened, is corrupt (without `mend`), or was written by a newer version.
+    """
+
+    def __init__(self, path: Path, *, mend: bool = False) -> None:
+        try:
+            super().__init__(SqliteDatabase(path, mend=mend))
+        except StoreLostError as lost:
+            if not mend:
+                raise
+            super().__init__(SqliteDatabase(path, mend=True))
+            self.notices = [lost.message]
+
+
+class SqliteDatabase(Database):
+    """A connection to a SQLite file; threads take turns.
+
+    Args:
+        path: The file.
+        mend: See `SqliteStore`.
+    """
+
+    def __init__(self, path: Path, *, mend: bool = False) -> None:
+        import sqlite3
+
+        self.location = str(path)
+        self._path = path
+        self._mend = mend
+        self._lock = RLock()
+        self._identity: tuple[int, int] | None = None
+        with self._explained():
+            make_folder(path.parent)
+            before = _identity(path)
+            self._connection = sqlite3.connect(
+                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._identity = _identity(path)
+                if before not in {None, self._identity}:
+                    raise StoreLostError(f"{self.location} was replaced while it was opened.")
+                self._connection.execute("PRAGMA synchronous=NORMAL")
+            except BaseException:
+                self._connection.close()
+                raise
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            if self._connection.in_transaction:
+                yield self._connection
+                return
+            with self._explained():
+                if _identity(self._path) != self._identity:
+                    raise StoreLostError(f"{self.location} was deleted or replaced while it was in use.")
+                try:
+                    self._connection.execute("BEGIN IMMEDIATE")
+                    yield self._connection
+                    self._connection.execute("COMMIT")
+                except BaseException:
+                    self._roll_back()
+                    raise
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        with self._lock, self._explained():
+            return self._connection.execute(sql, parameters).fetchall()
+
+    def tables(self) -> set[str]:
+        return {name for (name,) in self.read("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+    def prepare(self) -> None:
+        import sqlite3
+
+        deadline = monotonic() + BUSY_SECONDS
+        with self._lock, self._explained():
+            while True:
+                try:  # where several processes start a new file at once, SQLite refuses this step without waiting
+                    self._connection.execute("PRAGMA journal_mode=WAL")
+                except sqlite3.OperationalError as error:
+                    if _code(error) not in {BUSY, LOCKED} or monotonic() > deadline:
+                        raise
+                    sleep(0.005)
+                else:
+                    return
+
+    def translated(self, statement: str) -> str:
+        return statement
+
+    def close(self) -> None:
+        import sqlite3
+
+        with (
+            self._lock,
+            suppress(sqlite3.Error),
+        ):  # closing tidies the log up, which the next one to open the file can do as well
+            self._connection.close()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn SQLite's errors into ours."""
+        import sqlite3
+
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._explanation(error) from error
+        except OSError as error:
+            raise HistoryError(
+                f"{self.location} can't be used: {error}.", "Check the path and its permissions."
+            ) from error
+
+    def _explanation(self, error: sqlite3.Error) -> HistoryError:
+        code = _code(error)
+        if code in {BUSY, LOCKED}:
+            return StoreBusyError(
+                f"{self.location} is locked by another process.", "Try again when that process has finished."
+            )
+        if code in {CORRUPT, NOT_A_DATABASE}:
+            return self._corrupt()
+        what, hint = REASONS.get(code, ("can't be used", None))
+        return HistoryError(f"{self.location} {what} ({error}).", hint)
+
+    def _corrupt(self) -> HistoryError:
+        if not self._mend:
+            return HistoryError(
+                f"{self.location} is corrupt.", "The next session that opens moves it aside and starts a new one."
+            )
+        self.close()
+        aside = _move_aside(self._path) if _identity(self._path) == self._identity else None
+        where = f"it was moved to {aside.name}" if aside else "another process moved it aside"
+        return StoreLostError(f"{self.location} is corrupt: {where}, and a new one was started.")
+
+
+def _code(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - this stands before each transaction, and is three times as fast
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _move_aside(path: Path) -> Path:
+    """Move a corrupt file out of the way, its companions first: once it is gone, others may start new ones."""
+    aside = path.with_name(f"{path.name}.corrupt-{datetime.now(UTC):%Y-%m-%dT%H.%M.%S.%f}Z")
+    for suffix in ("-wal", "-shm", ""):
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+    return aside

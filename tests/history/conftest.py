@@ -1,0 +1,118 @@
+"""Real stores, and records to put into them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ipyproject.history import NodeRecord, Recorder, RunRecord, SessionRecord, Status, new_id, open_store, process_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from ipyproject.history import Store
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+# What processes that tests start have in common; the record of a session needs a live process, so they make their own.
+PRELUDE = """
+import os, sys, time, warnings
+from datetime import UTC, datetime
+from pathlib import Path
+from ipyproject.history import *
+from ipyproject.history.process import process_token
+
+location = Path(sys.argv[1])
+
+def opened(**changes):
+    return SessionRecord(session_id=new_id(), project="p", package_name="p", project_root="/p", env="local",
+                         start=datetime.now(UTC), **(process_facts() | changes))
+
+def finished(name):
+    return NodeRecord(name, Status.COMPLETED, datetime.now(UTC), 0.001)
+"""
+
+
+@pytest.fixture
+def location(tmp_path: Path) -> Path:
+    return tmp_path / ".ipyproject" / "history.db"
+
+
+@pytest.fixture(params=["sqlite"])
+def store(request: pytest.FixtureRequest, location: Path) -> Iterator[Store]:
+    """An empty store of each kind."""
+    assert request.param == "sqlite"
+    with open_store(location) as store:
+        yield store
+
+
+@pytest.fixture
+def recorder(location: Path) -> Iterator[Recorder]:
+    recorder = Recorder(location)
+    yield recorder
+    recorder.close()
+
+
+@pytest.fixture
+def a_session() -> Callable[..., SessionRecord]:
+    """Make the record of a session of this process; `minute` after noon, with any fields changed."""
+
+    def make(minute: float | None = None, **changes: Any) -> SessionRecord:
+        fields: dict[str, Any] = {
+            "session_id": new_id(),
+            "project": "penguins",
+            "package_name": "penguins",
+            "project_root": "/penguins",
+            "env": "local",
+            "start": datetime.now(UTC) if minute is None else NOON + timedelta(minutes=minute),
+            **process_facts(),
+        }
+        return SessionRecord(**(fields | changes))
+
+    return make
+
+
+@pytest.fixture
+def a_run() -> Callable[..., RunRecord]:
+    """Make the record of a run, with any fields changed."""
+
+    def make(session: SessionRecord, minute: float = 0, **changes: Any) -> RunRecord:
+        fields = {"run_id": new_id(), "session_id": session.session_id, "start": NOON + timedelta(minutes=minute)}
+        return RunRecord(**(fields | changes))
+
+    return make
+
+
+@pytest.fixture
+def a_node() -> Callable[..., NodeRecord]:
+    """Make the record of a finished node."""
+
+    def make(name: str, second: float = 0, **changes: Any) -> NodeRecord:
+        fields = {"name": name, "status": Status.COMPLETED, "start": NOON + timedelta(seconds=second), "duration": 0.5}
+        return NodeRecord(**(fields | changes))
+
+    return make
+
+
+@pytest.fixture
+def start(location: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start a process that executes code; `location`, `opened()` and `finished(name)` are known to it."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(code: str, *arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", PRELUDE + code, str(location), *arguments]
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import json
+from datetime import date
+from enum import Enum, IntEnum
+from pathlib import PurePosixPath
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ipyproject.history.values import content_hash, parameter_rows, plain, small_json, to_json
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+class Unprintable:
+    def __repr__(self) -> str:
+        raise RuntimeError("no")
+
+
+class Size(IntEnum):
+    BIG = 3
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+@given(JSON_VALUES)
+def test_what_json_holds_is_kept_as_it_is(value: Any) -> None:
+    """The JSON library is the oracle: what it can hold reads back equal, with the same types."""
+    back = json.loads(to_json(value))
+    assert back == json.loads(json.dumps(value))
+    assert repr(back) == repr(json.loads(json.dumps(value)))
+
+
+@given(st.dictionaries(st.text(), JSON_VALUES, max_size=4))
+def test_the_fast_way_to_json_agrees_with_the_careful_one(value: dict[str, Any]) -> None:
+    """Both give the same text for what JSON holds."""
+    assert small_json(value) == to_json(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "text"),
+    [
+        (date(2026, 11, 22), "datetime.date", "datetime.date(2026, 11, 22)"),
+        (PurePosixPath("a/b"), "pathlib.PurePosixPath", "PurePosixPath('a/b')"),
+        (float("nan"), "float", "nan"),
+        (float("inf"), "float", "inf"),
+        ({1: "a"}, "dict", "{1: 'a'}"),
+        ({"a"}, "set", "{'a'}"),
+        (b"\x00", "bytes", "b'\\x00'"),
+        (1j, "complex", "1j"),
+        (Unprintable(), f"{__name__}.Unprintable", "<repr raised RuntimeError>"),
+        pytest.param(10**5000, "int", "<repr raised ValueError>", id="huge"),
+    ],
+)
+def test_what_json_does_not_hold_is_kept_as_type_and_repr(value: Any, kind: str, text: str) -> None:
+    """Nothing is refused, however deep it lies, and whatever its repr does."""
+    described = {"$type": kind, "$repr": text}
+    if kind.startswith("pathlib"):  # the module's name differs between versions of Python
+        described["$type"] = f"{type(value).__module__}.{type(value).__qualname__}"
+    assert plain({"a": [value]}) == {"a": [described]}
+    assert json.loads(small_json({"a": value}))["a"] == described or kind == "dict"
+
+
+def test_subclasses_of_plain_types_are_kept_by_value() -> None:
+    """An integer enum is its integer, a tuple a list; another enum is described."""
+    assert plain({"size": Size.BIG, "pair": (1, 2)}) == {"size": 3, "pair": [1, 2]}
+    assert type(plain(Size.BIG)) is int
+    assert plain(Colour.RED)["$type"].endswith("Colour")
+
+
+def test_what_contains_itself_ends() -> None:
+    """A list within itself is kept down to some depth."""
+    endless: list[Any] = []
+    endless.append(endless)
+    assert "$repr" in to_json(endless)
+    assert "$repr" in small_json({"a": endless})
+
+
+@given(JSON_VALUES, JSON_VALUES)
+def test_equal_content_has_equal_hashes(one: Any, other: Any) -> None:
+    """The hash depends on the content and not on the order of keys; different JSON has different hashes."""
+    same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    assert (content_hash(one)[0] == content_hash(other)[0]) == same
+
+
+def test_the_order_of_keys_does_not_matter() -> None:
+    """Two mappings that differ in the order of their keys are the same content."""
+    assert content_hash({"a": {"x": 1, "y": 2}, "b": 1}) == content_hash({"b": 1, "a": {"y": 2, "x": 1}})
+
+
+def test_parameters_become_rows() -> None:
+    """Each leaf has its dotted path, its type, and stands either among the numbers or among the texts."""
+    rows = parameter_rows(
+        {"model": {"share": 0.3, "seed": 7}, "name": "007", "on": True, "off": None, "l": [1], "d": {}}
+    )
+    assert [tuple(row) for row in rows] == [
+        ("model.share", "number", 0.3, None),
+        ("model.seed", "number", 7.0, None),
+        ("name", "str", None, "007"),
+        ("on", "bool", None, "true"),
+        ("off", "null", None, "null"),
+        ("l", "list", None, "[1]"),
+        ("d", "dict", None, "{}"),
+    ]
+
+
+@given(st.dictionaries(st.text(), JSON_VALUES | st.binary() | st.floats(), max_size=4))
+def test_rows_hold_what_any_database_takes(parameters: dict[str, Any]) -> None:
+    """Either a finite number or a text that is valid UTF-8 without NUL, never long."""
+    for key, kind, number, text in parameter_rows(parameters):
+        assert (number is None) != (text is None)
+        for each in (key, kind, text or ""):
+            assert "\0" not in each
+            assert each.encode("utf-8").decode() == each
+        assert number is None or number - number == 0
