@@ -1,0 +1,5 @@
+"""Execute a project's modules anew, all or none. No IPython here."""
+
+from ipyproject.reloading.transaction import ModuleTransaction
+
+__all__ = ["ModuleTransaction"]

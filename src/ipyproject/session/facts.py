@@ -1,0 +1,58 @@
+"""Facts for the record: how a session opened, and what a node wrote in a few words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from ipyproject.history import SessionRecord, new_id, process_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ipyproject.config import ConfigLoader
+    from ipyproject.history import StartedBy
+    from ipyproject.project import Project
+
+
+def describe(data: Any) -> dict[str, Any]:
+    """Return the type of some data and, where it tells them cheaply, its shape, length and size in bytes.
+
+    Never raises: data may be anything, and a record is no reason to fail a run.
+    """
+    found: dict[str, Any] = {"type": type(data).__name__}
+    try:
+        shape = getattr(data, "shape", None)
+        if isinstance(shape, tuple):
+            found["shape"] = [int(size) for size in shape]
+        elif hasattr(type(data), "__len__"):
+            found["length"] = len(data)
+        nbytes = getattr(data, "nbytes", None)
+        if isinstance(nbytes, int):
+            found["bytes"] = nbytes
+    except Exception:  # noqa: BLE001 - see above
+        return found
+    return found
+
+
+def session_record(
+    project: Project,
+    config: ConfigLoader,
+    extra_params: Mapping[str, Any],
+    started_by: StartedBy,
+    invocation: Mapping[str, Any],
+) -> SessionRecord:
+    """Return what is known of a session as it opens."""
+    return SessionRecord(
+        session_id=new_id(),
+        project=project.project_name,
+        package_name=project.package_name,
+        project_root=str(project.root),
+        env=config.env,
+        start=datetime.now(UTC),
+        conf_source=str(config.conf_source),
+        extra_params=dict(extra_params),
+        started_by=started_by,
+        invocation=dict(invocation),
+        **process_facts(),
+    )

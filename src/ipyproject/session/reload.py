@@ -1,0 +1,71 @@
+"""Open a project anew in a live process: all new, or all as it was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ipyproject import current
+from ipyproject.errors import SessionError
+from ipyproject.project import find_project, read_project
+from ipyproject.reloading import ModuleTransaction
+from ipyproject.session.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from ipyproject.history import StartedBy
+
+
+def reload_project(
+    project_path: str | Path | None = None,
+    save_on_close: bool = True,  # noqa: FBT001, FBT002  (as Session.create)
+    env: str | None = None,
+    extra_params: Mapping[str, Any] | None = None,
+    conf_source: str | Path | None = None,
+    *,
+    started_by: StartedBy = "script",
+    invocation: Mapping[str, Any] | None = None,
+) -> Session:
+    """Execute a project's code anew and open a session on it; then close the previous one.
+
+    The arguments are those of :meth:`Session.create`.
+
+    Returns:
+        The new session, its context and pipelines loaded.
+
+    Raises:
+        ProjectError: Anything of the project is broken. Modules, ``sys.path``, the current project and the open session
+            are as they were.
+        SessionError: A run of the open session is still going on.
+    """
+    previous = current.current_session()
+    if previous is not None and previous.is_running:
+        raise SessionError(
+            f"Session {previous.session_id} is still running; reloading now would change code under it.",
+            "Wait for the run or interrupt it first.",
+        )
+    opened_before = [current.current_project()] if current.has_project() else []
+    if project_path is None and opened_before and opened_before[0].source_dir is None:
+        project = opened_before[0]  # an installed project: there is no pyproject.toml to read again
+    else:
+        if project_path is None and opened_before:
+            project_path = opened_before[0].root
+        project = read_project(find_project(project_path))
+    with ModuleTransaction(project, *opened_before) as transaction:
+        session = Session.prepare(
+            None if project.source_dir is None else project.root,
+            save_on_close,
+            env,
+            extra_params,
+            conf_source,
+            started_by=started_by,
+            invocation=invocation,
+        )
+        session.load_context()
+        _ = session.pipelines
+        transaction.execute_rest(project.root)
+    if previous is not None:
+        previous.close()
+    session.begin()
+    return session

@@ -1,0 +1,95 @@
+"""What a run came to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ipyproject.errors import DatasetNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ipyproject.catalog import Catalog
+    from ipyproject.history import NodeRecord, RunRecord
+
+
+class RunResult(Mapping[str, Any]):
+    """The outputs of a completed run: dataset name -> data.
+
+    Outputs that live in memory are kept as the run left them. Those that the catalog stores are loaded when they are
+    asked for, in this run's version where they are versioned.
+
+    Args:
+        record: The run's record.
+        nodes: A record per node, in the order in which they ended.
+        names: Names of the outputs.
+        in_memory: Data of those that live in memory.
+        catalog: Loads the others.
+    """
+
+    def __init__(
+        self,
+        record: RunRecord,
+        nodes: tuple[NodeRecord, ...],
+        names: tuple[str, ...],
+        in_memory: Mapping[str, Any],
+        catalog: Catalog,
+    ) -> None:
+        self._record = record
+        self._nodes = nodes
+        self._names = dict.fromkeys(names)
+        self._in_memory = in_memory
+        self._catalog = catalog
+
+    @property
+    def run_id(self) -> str:
+        """The run's id, which is the version under which versioned datasets were saved."""
+        return self._record.run_id
+
+    @property
+    def status(self) -> str:
+        """How the run ended."""
+        return self._record.status
+
+    @property
+    def record(self) -> RunRecord:
+        """The run's record."""
+        return self._record
+
+    @property
+    def nodes(self) -> tuple[NodeRecord, ...]:
+        """A record per node, in the order in which they ended."""
+        return self._nodes
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Node name -> seconds, from the first load to the last save."""
+        return {node.name: node.duration for node in self._nodes}
+
+    @property
+    def duration(self) -> float:
+        """Seconds that the run took."""
+        end = self._record.end or self._record.start
+        return (end - self._record.start).total_seconds()
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise DatasetNotFoundError(
+                f"{name!r} is no output of this run.",
+                f"Its outputs: {', '.join(self._names) or 'none'}. For what lies between use catalog.load({name!r}).",
+            )
+        return self._in_memory[name] if name in self._in_memory else self._catalog.load(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self._names)
+
+    def __repr__(self) -> str:
+        outputs = ", ".join(self._names) or "none"
+        return f"RunResult({self.status}, {len(self._nodes)} nodes, {self.duration:.2f} s, outputs: {outputs})"

@@ -1,0 +1,444 @@
+"""The session: opens, loads its context, runs as often as wanted, closes."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from threading import Lock
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Self
+
+from ipyproject import current
+from ipyproject.bootstrap import bootstrap_project
+from ipyproject.config import ConfigLoader, merge_params
+from ipyproject.context import Context, build_catalog
+from ipyproject.errors import SessionError, UnknownPipelineError, did_you_mean
+from ipyproject.history import ErrorRecord, NullRecorder, Recorder, RunRecord, new_id
+from ipyproject.hooks import HookManager
+from ipyproject.importing import explained
+from ipyproject.pipeline import Pipeline, PipelineRegistry, Selection, load_pipelines
+from ipyproject.pipeline.discovery import DEFAULT
+from ipyproject.runners import Runner, make_runner
+from ipyproject.session.facts import session_record
+from ipyproject.session.running import PlannedRun, RunBook, status_of
+from ipyproject.session.store import store_location
+from ipyproject.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping
+    from types import TracebackType
+
+    from ipyproject.history import BaseRecorder, SessionRecord, StartedBy
+    from ipyproject.pipeline.selection import Names
+    from ipyproject.project import Project
+    from ipyproject.session.result import RunResult
+
+ENV_VARIABLE = "IPYPROJECT_ENV"
+
+_logger = logging.getLogger(__name__)
+
+
+class SessionState(Enum):
+    """The life of a session."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Session:
+    """A project opened with one environment and one set of extra parameters.
+
+    Made by :meth:`create` (or by ``%reload_project``), closed by :meth:`close` or as a context manager::
+
+        with Session.create(env="local", extra_params={"model": {"test_share": 0.3}}) as session:
+            result = session.run(pipeline="modelling")
+
+    Args:
+        project: The project.
+        settings: Its settings.
+        config: Its configuration, extra parameters included.
+        record: What is known of the session as it opens.
+        recorder: Where its record is written.
+    """
+
+    def __init__(
+        self, project: Project, settings: Settings, config: ConfigLoader, record: SessionRecord, recorder: BaseRecorder
+    ) -> None:
+        self._project = project
+        self._settings = settings
+        self._config = config
+        self._record = record
+        self._recorder = recorder
+        self._book = RunBook(recorder)
+        self._state = SessionState.OPEN
+        self._hooks = HookManager(settings.hooks, settings.disable_hooks_for_plugins)
+        self._context: Context | None = None
+        self._pipelines: PipelineRegistry | None = None
+        self._runs_going_on = 0
+        self._lock = Lock()
+        self._closers: list[Callable[[], None]] = []
+
+    @classmethod
+    def create(
+        cls,
+        project_path: str | Path | None = None,
+        save_on_close: bool = True,  # noqa: FBT001, FBT002  (the signature that the field knows)
+        env: str | None = None,
+        extra_params: Mapping[str, Any] | None = None,
+        conf_source: str | Path | None = None,
+        *,
+        started_by: StartedBy = "script",
+        invocation: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Open a session.
+
+        Args:
+            project_path: A folder in the project. By default the current project, else the one found upward from the
+                working directory.
+            save_on_close: False leaves no record of the session at all.
+            env: A folder of the conf source. By default ``IPYPROJECT_ENV``, then the project's default.
+            extra_params: Parameters that are merged over those of the configuration.
+            conf_source: A folder, ``.zip`` or ``.tar.gz`` with the configuration, relative to the working directory.
+            started_by: What opens it, for the record.
+            invocation: How: the magic's line, the command and its flags.
+
+        Raises:
+            ProjectError: The project, its settings or its configuration can't be used; no session was opened.
+        """
+        session = cls.prepare(
+            project_path,
+            save_on_close,
+            env,
+            extra_params,
+            conf_source,
+            started_by=started_by,
+            invocation=invocation,
+        )
+        session.begin()
+        return session
+
+    @classmethod
+    def prepare(
+        cls,
+        project_path: str | Path | None = None,
+        save_on_close: bool = True,  # noqa: FBT001, FBT002  (as create)
+        env: str | None = None,
+        extra_params: Mapping[str, Any] | None = None,
+        conf_source: str | Path | None = None,
+        *,
+        started_by: StartedBy = "script",
+        invocation: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Do all that :meth:`create` does but for the record, which :meth:`begin` opens.
+
+        A reload needs the two apart: the new session must be whole before the previous one is closed.
+        """
+        if project_path is not None or not current.has_project():
+            project = bootstrap_project(project_path)
+        else:
+            project = current.current_project()
+        settings = load_settings(project)
+        config = ConfigLoader(
+            _conf_source(conf_source, settings, project),
+            env=env or os.environ.get(ENV_VARIABLE) or None,
+            base_env=settings.config.base_env,
+            default_env=settings.config.default_env,
+            patterns=settings.config.patterns,
+            resolvers=settings.config.resolvers,
+            extra_params=extra_params,
+        )
+        record = session_record(project, config, extra_params or {}, started_by, invocation or {})
+        recorder = Recorder(store_location(settings), root=project.root) if save_on_close else NullRecorder()
+        session = cls(project, settings, config, record, recorder)
+        current.push_session(session)
+        try:
+            session._hooks_while_opening("after_session_created")
+        except BaseException:
+            current.drop_session(session)
+            raise
+        return session
+
+    def begin(self) -> None:
+        """Open the session's record; from here on a killed process leaves it behind."""
+        self._recorder.session_opened(self._record)
+        atexit.register(self._close_at_exit)
+        self._closers.append(lambda: atexit.unregister(self._close_at_exit))
+
+    @property
+    def session_id(self) -> str:
+        """Its id: sortable by time, safe as a file name."""
+        return self._record.session_id
+
+    @property
+    def project(self) -> Project:
+        """The project."""
+        return self._project
+
+    @property
+    def settings(self) -> Settings:
+        """The project's settings."""
+        return self._settings
+
+    @property
+    def env(self) -> str:
+        """The environment in force."""
+        return self._config.env
+
+    @property
+    def extra_params(self) -> Mapping[str, Any]:
+        """Parameters merged over those of the configuration."""
+        return self._config.extra_params
+
+    @property
+    def state(self) -> SessionState:
+        """Open or closed."""
+        return self._state
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """Everything known about the session, static and dynamic; read-only."""
+        return MappingProxyType(
+            {
+                **{name: getattr(self._record, name) for name in self._record.__dataclass_fields__},
+                "state": self._state.value,
+                "runs": self.runs,
+            }
+        )
+
+    @property
+    def runs(self) -> tuple[RunRecord, ...]:
+        """Records of its runs, oldest first."""
+        return self._book.runs
+
+    @property
+    def last_run(self) -> RunRecord | None:
+        """Record of its last run."""
+        runs = self._book.runs
+        return runs[-1] if runs else None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is going on, in whatever thread."""
+        return self._runs_going_on > 0
+
+    @property
+    def pipelines(self) -> PipelineRegistry:
+        """Name -> pipeline, ``__default__`` among them; read-only."""
+        self._check_open("look at its pipelines")
+        if self._pipelines is None:
+            self._pipelines = load_pipelines(self._project)
+        return self._pipelines
+
+    @property
+    def catalog(self) -> Any:
+        """The live catalog."""
+        return self.load_context().catalog
+
+    def load_context(self) -> Context:
+        """Return the context: the same object each time.
+
+        Raises:
+            ConfigError: Configuration can't be read.
+            CatalogError: A dataset's definition is not understood.
+        """
+        self._check_open("load its context")
+        if self._context is None:
+            catalog = build_catalog(self._config, self._project.root)
+            self._hooks_while_opening("after_catalog_created", catalog=catalog)
+            context = Context(self._project, self.env, self._config["parameters"], self._config, catalog)
+            self._hooks_while_opening("after_context_created", context=context)
+            self._context = context
+        return self._context
+
+    def run(
+        self,
+        pipeline: str | Pipeline = DEFAULT,
+        *,
+        tags: Names = None,
+        nodes: Names = None,
+        from_nodes: Names = None,
+        to_nodes: Names = None,
+        from_inputs: Names = None,
+        to_outputs: Names = None,
+        namespaces: Names = None,
+        runner: str | type | Runner | None = None,
+        load_versions: Mapping[str, str] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        extra_params: Mapping[str, Any] | None = None,
+        keep: bool | Collection[str] = True,
+    ) -> RunResult:
+        """Run a pipeline, or the part of it that is asked for; as often as wanted.
+
+        Args:
+            pipeline: A name in ``pipelines``, or a pipeline.
+            tags: Only nodes with one of these tags.
+            nodes: Only nodes of these names.
+            from_nodes: Only these and what depends on them.
+            to_nodes: Only these and what they depend on.
+            from_inputs: Only nodes that read these datasets, and what depends on them.
+            to_outputs: Only nodes that write these datasets, and what they depend on.
+            namespaces: Only nodes in these namespaces.
+            runner: A runner, its class or its name; by default what the settings say.
+            load_versions: Dataset -> version to load, for versioned ones.
+            inputs: Dataset -> data, used instead of what the catalog has.
+            extra_params: Parameters for this run alone, merged over the session's.
+            keep: Whether intermediate results that live in memory stay in ``catalog``; names keep only these.
+
+        Returns:
+            The outputs of the run.
+
+        Raises:
+            UnknownPipelineError: No pipeline has that name.
+            PipelineError: The selection names what does not exist, or matches nothing.
+            DatasetNotFoundError: An input is missing; nothing was run.
+            SessionError: The session is closed.
+            Exception: Whatever a node raises, as it is.
+        """
+        __tracebackhide__ = True
+        self._check_open("run")
+        selection = Selection.of(
+            tags=tags,
+            nodes=nodes,
+            from_nodes=from_nodes,
+            to_nodes=to_nodes,
+            from_inputs=from_inputs,
+            to_outputs=to_outputs,
+            namespaces=namespaces,
+        )
+        chosen = selection.apply(self._pipeline(pipeline))
+        used_runner = make_runner(runner if runner is not None else self._settings.runner)
+        run_id = new_id()
+        planned = PlannedRun(
+            record=RunRecord(
+                run_id=run_id,
+                session_id=self.session_id,
+                start=datetime.now(UTC),
+                selection={"pipeline": pipeline if isinstance(pipeline, str) else repr(pipeline)} | selection.as_dict(),
+                runner=used_runner.name,
+                extra_params=dict(extra_params or {}),
+            ),
+            pipeline=chosen,
+            catalog=self._run_catalog(run_id, load_versions or {}, inputs or {}, extra_params or {}),
+            runner=used_runner,
+            keep=keep,
+        )
+        with self._going_on():
+            return planned.execute(self, self._hooks, self._book)
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Close the session; closing it again does nothing.
+
+        What was opened last is closed first, and one failure is logged and does not stop the rest.
+
+        Args:
+            error: What the session ended with, for its record.
+
+        Raises:
+            SessionError: A run is still going on.
+        """
+        if self._state is SessionState.CLOSED:
+            return
+        if self.is_running:
+            raise SessionError(
+                f"Session {self.session_id} is still running in another thread.", "Wait for it or interrupt it first."
+            )
+        closers: list[Callable[[], object]] = [
+            lambda: current.drop_session(self),
+            lambda: self._recorder.session_closed(
+                self.session_id,
+                status_of(error),
+                datetime.now(UTC),
+                ErrorRecord.of(error) if error is not None else None,
+            ),
+            *self._closers,
+            lambda: self._hooks.call("before_session_closed", session=self),
+        ]
+        for closer in reversed(closers):
+            try:
+                closer()
+            except Exception:
+                _logger.exception("Closing session %s: one step failed, the rest goes on.", self.session_id)
+        self._state = SessionState.CLOSED
+
+    def __enter__(self) -> Self:
+        self._check_open("be entered")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close(error)
+
+    def __repr__(self) -> str:
+        name = self._project.project_name
+        return f"Session({self.session_id!r}, project={name!r}, env={self.env!r}, {self._state.value})"
+
+    def _hooks_while_opening(self, name: str, **arguments: Any) -> None:
+        with explained(f"calling the hooks {name}", root=self._project.root):
+            self._hooks.call(name, session=self, **arguments)
+
+    def _check_open(self, what: str) -> None:
+        if self._state is SessionState.CLOSED:
+            raise SessionError(
+                f"Session {self.session_id} is closed; it can't {what}.",
+                "Open a new one: Session.create(), or %reload_project in a notebook.",
+            )
+
+    def _pipeline(self, pipeline: str | Pipeline) -> Pipeline:
+        if isinstance(pipeline, Pipeline):
+            return pipeline
+        found = self.pipelines.get(pipeline)
+        if found is None:
+            raise UnknownPipelineError(
+                f"No pipeline is called {pipeline!r}.", did_you_mean(pipeline, self.pipelines, "Pipelines")
+            )
+        return found
+
+    def _run_catalog(
+        self,
+        run_id: str,
+        load_versions: Mapping[str, str],
+        inputs: Mapping[str, Any],
+        extra_params: Mapping[str, Any],
+    ) -> Any:
+        context = self.load_context()
+        if not extra_params:
+            return context.catalog.for_run(save_version=run_id, load_versions=load_versions, inputs=inputs)
+        config = self._config.with_extra_params(merge_params(self.extra_params, extra_params))
+        return context.catalog.for_run(
+            save_version=run_id,
+            load_versions=load_versions,
+            inputs=inputs,
+            params=config["parameters"],
+            definitions=config["catalog"],
+        )
+
+    @contextmanager
+    def _going_on(self) -> Iterator[None]:
+        with self._lock:
+            self._runs_going_on += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._runs_going_on -= 1
+
+    def _close_at_exit(self) -> None:
+        """Close what was left open; a script that died of an exception is on record as failed."""
+        died_of = None if self._record.started_by == "notebook" else getattr(sys, "last_value", None)
+        self._runs_going_on = 0
+        self.close(died_of)
+
+
+def _conf_source(asked_for: str | Path | None, settings: Settings, project: Project) -> Path:
+    if asked_for is not None:
+        return Path(asked_for).expanduser().resolve()
+    if settings.conf_source is not None:
+        return project.root / Path(settings.conf_source).expanduser()
+    return project.conf_source

@@ -1,0 +1,54 @@
+"""Where the sessions of a project are recorded."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ipyproject import current
+from ipyproject.bootstrap import bootstrap_project
+from ipyproject.history import open_store
+from ipyproject.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ipyproject.history import Store
+    from ipyproject.settings import Settings
+
+STORE_VARIABLE = "IPYPROJECT_SESSION_STORE"
+DEFAULT_STORE = ".ipyproject/history.db"
+
+
+def store_location(settings: Settings) -> str:
+    """Return where a project's sessions are recorded: ``IPYPROJECT_SESSION_STORE``, its settings, else the default.
+
+    Returns:
+        A path or an URL; relative ones start at the project's root.
+    """
+    return os.environ.get(STORE_VARIABLE) or settings.session_store or DEFAULT_STORE
+
+
+@contextmanager
+def open_history(project_path: str | Path | None = None) -> Iterator[Store]:
+    """Open the store of a project for reading.
+
+    Args:
+        project_path: A folder in the project. By default the current project, else the one found upward from the
+            working directory.
+
+    Raises:
+        ProjectError: There is no such project, or its settings are broken.
+        HistoryError: The store can't be opened.
+    """
+    if project_path is not None or not current.has_project():
+        project = bootstrap_project(project_path)
+    else:
+        project = current.current_project()
+    store = open_store(store_location(load_settings(project)), root=project.root)
+    try:
+        yield store
+    finally:
+        store.close()
