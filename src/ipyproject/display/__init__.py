@@ -1,0 +1,1 @@
+"""Text and HTML of the things people look at: pure functions, object -> string."""

@@ -1,0 +1,1 @@
+"""The IPython extension. Only this package imports IPython."""

@@ -1,0 +1,100 @@
+"""The magics of the extension."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments
+from traitlets import Unicode
+
+from ipyproject.config import PARAMS_HELP, parse_params
+from ipyproject.display.text import opened_text
+from ipyproject.notebook.arguments import split_line
+from ipyproject.session import Session, reload_project
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+NAMES = ("session", "context", "catalog", "pipelines")
+
+
+@magics_class
+class ProjectMagics(Magics):
+    """``%reload_project``, and its defaults for a profile's configuration: ``c.ProjectMagics.env = "prod"``."""
+
+    env = Unicode("", help="Environment where the line gives none.").tag(config=True)
+    conf_source = Unicode("", help="Configuration folder or archive where the line gives none.").tag(config=True)
+
+    shell: InteractiveShell
+    _announcement: Callable[..., None] | None = None
+
+    @magic_arguments()
+    @argument(
+        "path",
+        nargs="?",
+        help="A folder in the project. Default: the project opened last, else the one found upward from here.",
+    )
+    @argument(
+        "-e",
+        "--env",
+        help="Environment, a folder under conf/. Default: c.ProjectMagics.env, IPYPROJECT_ENV, the project's default.",
+    )
+    @argument("--params", metavar="KEY=VALUE,...", help="Extra parameters. " + PARAMS_HELP.replace("%", "%%"))
+    @argument(
+        "--conf-source",
+        help="Folder or archive with the configuration. Default: c.ProjectMagics.conf_source, the project's own.",
+    )
+    @argument("-h", "--help", action="store_true", help="Show this text.")
+    @line_magic
+    def reload_project(self, line: str) -> None:
+        """Open the project anew: its code, configuration and catalog, in a new session.
+
+        Puts ``session``, ``context``, ``catalog`` and ``pipelines`` into the namespace. If anything fails, everything
+        is as it was before.
+        """
+        print(self.open_and_describe(line))  # noqa: T201  (what a magic says goes to the cell's output)
+
+    def open_and_describe(self, line: str) -> str:
+        """Do what ``%reload_project LINE`` does, and return what it prints."""
+        parser = self.reload_project.parser
+        options = parser.parse_args(split_line(line, keep_quotes_of=("--params",)))
+        if options.help:
+            return str(parser.format_help())
+        begin = time.perf_counter()
+        session = self._open(options, f"%reload_project {line}".rstrip())
+        return opened_text(session, seconds=time.perf_counter() - begin)
+
+    def announce(self, text: str) -> None:
+        """Print a text when the next cell runs."""
+
+        def say(*_: object) -> None:
+            self.forget_events()
+            print(text)  # noqa: T201
+
+        self.forget_events()
+        self._announcement = say
+        self.shell.events.register("pre_run_cell", say)
+
+    def forget_events(self) -> None:
+        """Take back every callback registered with the shell."""
+        if self._announcement is not None:
+            self.shell.events.unregister("pre_run_cell", self._announcement)
+            self._announcement = None
+
+    def _open(self, options: Namespace, magic_line: str) -> Session:
+        session = reload_project(
+            options.path,
+            env=options.env or self.env or None,
+            extra_params=parse_params(options.params) if options.params else None,
+            conf_source=options.conf_source or self.conf_source or None,
+            started_by="notebook",
+            invocation={"line": magic_line},
+        )
+        context = session.load_context()
+        self.shell.push(dict(zip(NAMES, (session, context, context.catalog, session.pipelines), strict=True)))
+        return session

@@ -1,0 +1,147 @@
+"""%reload_project in an IPython shell."""
+
+from __future__ import annotations
+
+import pytest
+from IPython.core.error import UsageError
+
+from ipyproject import current_session
+from ipyproject.errors import ProjectError
+
+
+@pytest.fixture
+def project(make_project, monkeypatch):
+    project = make_project()
+    monkeypatch.chdir(project.root)
+    return project
+
+
+@pytest.fixture
+def ip(shell):
+    shell.run_line_magic("load_ext", "ipyproject")
+    return shell
+
+
+def test_the_four_names(ip, project, capsys):
+    """One line opens the project found upward from the working directory and gives the four names."""
+    ip.run_line_magic("reload_project", "--env=local")
+    names = ip.user_ns
+    assert names["session"] is current_session()
+    assert names["context"] is names["session"].load_context()
+    assert names["catalog"] is names["context"].catalog
+    assert set(names["pipelines"]) == {"__default__", "prepare", "report"}
+    out = capsys.readouterr().out
+    assert out.startswith("shop (local): 2 pipelines, 2 nodes, 2 datasets, opened in ")
+    assert names["session"].session_id in out
+
+
+def test_loading_opens_nothing(ip, project):
+    """%load_ext by hand registers the magic and leaves the opening to it."""
+    assert current_session() is None
+    assert "session" not in ip.user_ns
+
+
+def test_reload_closes_the_previous(ip, project):
+    """Each reload closes the session before it, and runs work on the new code."""
+    ip.run_line_magic("reload_project", "")
+    first = ip.user_ns["session"]
+    project.write({"src/shop/nodes.py": "def double(orders, rate): return orders\ndef add_up(doubled): return 5\n"})
+    ip.run_line_magic("reload_project", "")
+    assert first.state.value == "closed"
+    assert ip.user_ns["session"].run()["total"] == 5
+
+
+def test_options(ip, project, tmp_path):
+    """Path, env, params (with spaces and quotes) and conf source; {x} takes a variable of the notebook."""
+    ip.user_ns["share"] = 0.5
+    ip.run_cell(
+        f'%reload_project {project.root}/conf -e prod --params model.test_share={{share}},name="x, y",n=null'
+    ).raise_error()
+    params = ip.user_ns["context"].params
+    assert params == {"rate": 3, "model": {"test_share": 0.5, "seed": 7}, "name": "x, y", "n": None}
+    (tmp_path / "other conf/base").mkdir(parents=True)
+    (tmp_path / "other conf/base/parameters.yml").write_text("rate: 9")
+    (tmp_path / "other conf/base/catalog.yml").write_text((project.root / "conf/base/catalog.yml").read_text())
+    ip.run_line_magic("reload_project", f'--conf-source "{tmp_path}/other conf"')
+    assert ip.user_ns["session"].run()["total"] == 54
+
+
+def test_the_last_project_is_the_default(ip, project, tmp_path, monkeypatch):
+    """Without a path the project opened last is opened, wherever the working directory is now."""
+    ip.run_line_magic("reload_project", "")
+    monkeypatch.chdir(tmp_path)
+    ip.run_line_magic("reload_project", "")
+    assert ip.user_ns["session"].project.root == project.root
+
+
+def test_configured_defaults(ip, project):
+    """c.ProjectMagics.env is the env where the line gives none, and survives %reload_ext."""
+    ip.run_line_magic("config", "ProjectMagics.env = 'prod'")
+    ip.run_line_magic("reload_ext", "ipyproject")
+    ip.run_line_magic("reload_project", "")
+    assert ip.user_ns["session"].env == "prod"
+    ip.run_line_magic("reload_project", "-e local")
+    assert ip.user_ns["session"].env == "local"
+
+
+def test_how_it_was_opened_is_on_record(ip, project):
+    """The session knows that a notebook opened it, and the line."""
+    ip.run_line_magic("reload_project", "--env=prod")
+    data = ip.user_ns["session"].data
+    assert data["started_by"] == "notebook"
+    assert data["invocation"] == {"line": "%reload_project --env=prod"}
+
+
+def test_help(ip, capsys):
+    """%reload_project? tells the options, and so does --help, which opens nothing."""
+    ip.run_cell("%reload_project?")
+    asked = capsys.readouterr().out
+    ip.run_line_magic("reload_project", "--help")
+    for text in (asked, capsys.readouterr().out):
+        for option in ("path", "--env", "--params", "--conf-source", "IPYPROJECT_ENV"):
+            assert option in text
+    assert current_session() is None
+
+
+@pytest.mark.parametrize("line", ["--no-such-option", "a b", '"open', "--env"])
+def test_wrong_usage(ip, line):
+    """A line that can't be understood is an error of usage: one line, and the cell fails."""
+    with pytest.raises(UsageError):
+        ip.run_line_magic("reload_project", line)
+
+
+def test_a_failure_leaves_namespace_and_session(ip, project, capsys):
+    """When the project is broken the cell fails with one short message and everything stays."""
+    ip.run_line_magic("reload_project", "")
+    before = {name: ip.user_ns[name] for name in ("session", "context", "catalog", "pipelines")}
+    project.write({"src/shop/nodes.py": "a = 1\nb = (\n"})
+    capsys.readouterr()
+    result = ip.run_cell("%reload_project")
+    assert isinstance(result.error_in_exec, ProjectError)
+    out = capsys.readouterr().out
+    assert out.startswith("ProjectCodeError: src/shop/nodes.py, line 2: SyntaxError: '(' was never closed")
+    assert "Traceback" not in out
+    assert len(out.splitlines()) == 2
+    assert {name: ip.user_ns[name] for name in before} == before
+    assert before["session"] is current_session()
+    assert before["session"].run()["total"] == 12
+
+
+def test_three_reloads_of_the_extension_leave_one_magic(ip, project):
+    """%reload_ext three times and %unload_ext once leave nothing behind; an open session stays."""
+    from ipyproject.notebook.magics import ProjectMagics
+
+    ip.run_line_magic("reload_project", "")
+    session = ip.user_ns["session"]
+    for _ in range(3):
+        ip.run_line_magic("reload_ext", "ipyproject")
+        assert sum(isinstance(item, ProjectMagics) for item in ip.configurables) == 1
+    assert current_session() is session
+    ip.run_line_magic("unload_ext", "ipyproject")
+    assert not any(type(item).__name__ == "ProjectMagics" for item in ip.configurables)
+    assert "reload_project" not in ip.magics_manager.magics["line"]
+    assert "ProjectMagics" not in ip.magics_manager.registry
+    assert not any("ipyproject" in callback.__module__ for callback in ip.events.callbacks["pre_run_cell"])
+    ip.run_line_magic("load_ext", "ipyproject")
+    ip.run_line_magic("reload_project", "")
+    assert session.state.value == "closed"
