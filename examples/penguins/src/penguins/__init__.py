@@ -1,0 +1,3 @@
+"""Tell penguin species apart by their measurements."""
+
+__version__ = "0.1.0"

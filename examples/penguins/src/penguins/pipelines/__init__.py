@@ -1,0 +1,1 @@
+"""One package per pipeline, each with a ``create_pipeline``."""
