@@ -318,7 +318,7 @@ class Catalog(MutableMapping[str, Dataset]):
         origin = f" ({definition.origin})" if definition and definition.origin else ""
         message = f"Can't {doing} dataset {name!r}{origin}: "
         if isinstance(error, DatasetError):
-            raise type(error)(message + error.message, error.hint) from error.__cause__
+            raise DatasetError(message + error.message, error.hint) from error.__cause__
         kind = f"{definition.type_name}: " if definition else ""
         raise DatasetError(f"{message}{kind}{reason(error)}", "Mend the dataset's class, or its definition.") from error
 

@@ -220,6 +220,8 @@ class FileDataset:
             hint = f"pip install 'ipyproject[{extra}]'" if extra else hint
             raise DatasetError(f"{what}: {self.type_name} needs a library. {reason(error)}", hint) from error
         except Exception as error:
+            if isinstance(error, OSError) and error.errno is not None:  # from the disk, not about the content
+                hint = "Check the path, its permissions and the space left."
             raise DatasetError(f"{what}: {reason(error)}", hint) from error
 
 

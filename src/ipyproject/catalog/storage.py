@@ -6,6 +6,7 @@ import os
 import re
 import stat
 from contextlib import closing, contextmanager, suppress
+from errno import EACCES
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -162,5 +163,5 @@ def _take_permissions(path: str, temporary: str) -> None:
     with suppress(FileNotFoundError):
         mode = stat.S_IMODE(Path(path).stat().st_mode)
         if not os.access(path, os.W_OK):
-            raise PermissionError(f"{path} is write-protected")
+            raise PermissionError(EACCES, "write-protected", path)
         Path(temporary).chmod(mode)

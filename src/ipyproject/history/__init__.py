@@ -1,11 +1,19 @@
 """The record of sessions and runs: what was opened, with what, what ran, and how it ended."""
 
-from .capture import process_facts
-from .ids import new_id
-from .opening import open_store
-from .recorder import BaseRecorder, NullRecorder, Recorder
-from .records import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, StartedBy, Status
-from .store import HistoryWarning, SessionFilter, Store
+from ipyproject.history.capture import process_facts
+from ipyproject.history.ids import new_id
+from ipyproject.history.opening import open_store
+from ipyproject.history.recorder import BaseRecorder, NullRecorder, Recorder
+from ipyproject.history.records import (
+    ErrorRecord,
+    MetricRecord,
+    NodeRecord,
+    RunRecord,
+    SessionRecord,
+    StartedBy,
+    Status,
+)
+from ipyproject.history.store import HistoryWarning, SessionFilter, Store
 
 __all__ = [
     "BaseRecorder",

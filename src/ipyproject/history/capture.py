@@ -7,7 +7,7 @@ import platform
 import sys
 from typing import TYPE_CHECKING, TypedDict
 
-from .process import host_name, process_token
+from ipyproject.history.process import host_name, process_token
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

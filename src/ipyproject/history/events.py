@@ -7,13 +7,22 @@ from dataclasses import is_dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
-from .records import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, Status, as_document, from_document
-from .values import plain
+from ipyproject.history.records import (
+    ErrorRecord,
+    MetricRecord,
+    NodeRecord,
+    RunRecord,
+    SessionRecord,
+    Status,
+    as_document,
+    from_document,
+)
+from ipyproject.history.values import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .store import Store
+    from ipyproject.history.store import Store
 
 Reader: TypeAlias = "Callable[[Any], Any]"
 

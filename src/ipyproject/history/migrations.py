@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from ipyproject.errors import HistoryError
-
-from .ids import microseconds
+from ipyproject.history.ids import microseconds
 
 if TYPE_CHECKING:
-    from .database import Database
+    from ipyproject.history.database import Database
 
 
 class Migration(NamedTuple):

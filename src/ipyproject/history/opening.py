@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipyproject.errors import HistoryError
-
-from .spool import Spool, temporary_folder
+from ipyproject.history.spool import Spool, temporary_folder
 
 if TYPE_CHECKING:
-    from .store import Store
+    from ipyproject.history.store import Store
 
 URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?=//)(.*)", re.DOTALL)
 SQLITE = "sqlite"
@@ -35,7 +34,7 @@ def open_store(location: str | Path, *, root: Path | None = None, mend: bool = F
         raise HistoryError(
             "A PostgreSQL store needs ipyproject[postgres], which is not there yet.", "Use a SQLite file."
         )
-    from .sqlite import SqliteStore
+    from ipyproject.history.sqlite import SqliteStore
 
     return SqliteStore(path, mend=mend)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .ids import microseconds
-from .records import Status
-from .values import ParameterRow, parameter_rows
+from ipyproject.history.ids import microseconds
+from ipyproject.history.records import Status
+from ipyproject.history.values import ParameterRow, parameter_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .store import SessionFilter
+    from ipyproject.history.store import SessionFilter
 
 # What is stored as open is shown as open or, when its process is gone, as interrupted.
 STORED_AS = {Status.INTERRUPTED: (Status.OPEN, Status.INTERRUPTED)}

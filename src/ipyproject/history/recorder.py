@@ -11,18 +11,17 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.errors import HistoryError
-
-from .events import Event
-from .opening import open_store, spool_of
-from .store import HistoryWarning, StoreBusyError
+from ipyproject.history.events import Event
+from ipyproject.history.opening import open_store, spool_of
+from ipyproject.history.store import HistoryWarning, StoreBusyError, StoreLostError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from .records import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, Status
-    from .store import Store
+    from ipyproject.history.records import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, Status
+    from ipyproject.history.store import Store
 
 _logger = logging.getLogger(__name__)
 
@@ -231,7 +230,8 @@ class Recorder(BaseRecorder):
                 self._drop_store()
                 error = again
             else:
-                self._notices.append(str(error))
+                if isinstance(error, StoreLostError):  # earlier sessions are elsewhere now; anything else is mended
+                    self._notices.append(error.message)
                 return
         self._start_spooling(str(error).partition("\n")[0])
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from .values import plain
+from ipyproject.history.values import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,16 +10,16 @@ from pathlib import Path
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
-from .events import from_line
-from .folders import make_folder
-from .process import is_gone
-from .store import UnknownRecordError
+from ipyproject.history.events import from_line
+from ipyproject.history.folders import make_folder
+from ipyproject.history.process import is_gone
+from ipyproject.history.store import UnknownRecordError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .events import Event
-    from .store import Store
+    from ipyproject.history.events import Event
+    from ipyproject.history.store import Store
 
 SUFFIX = ".jsonl"
 ORPHAN_SECONDS = 86_400.0  # a file of another machine, or without its beginning, is taken in when it is a day old

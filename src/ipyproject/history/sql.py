@@ -6,20 +6,20 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from .ids import microseconds
-from .migrations import migrate
-from .records import as_document
-from .sqlreading import SqlReading
-from .store import UnknownRecordError
-from .values import content_hash, parameter_rows, small_json, storable, to_json
+from ipyproject.history.ids import microseconds
+from ipyproject.history.migrations import migrate
+from ipyproject.history.records import as_document
+from ipyproject.history.sqlreading import SqlReading
+from ipyproject.history.store import UnknownRecordError
+from ipyproject.history.values import content_hash, parameter_rows, small_json, storable, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from .database import Database, Statements
-    from .records import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, Status
+    from ipyproject.history.database import Database, Statements
+    from ipyproject.history.records import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, Status
 
 
 class SqlStore(SqlReading):

@@ -11,18 +11,17 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.errors import HistoryError
-
-from .database import Database
-from .folders import make_folder
-from .sql import SqlStore
-from .store import StoreBusyError, StoreLostError
+from ipyproject.history.database import Database
+from ipyproject.history.folders import make_folder
+from ipyproject.history.sql import SqlStore
+from ipyproject.history.store import StoreBusyError, StoreLostError
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from .database import Row
+    from ipyproject.history.database import Row
 
 BUSY_SECONDS = 0.5
 

@@ -10,18 +10,25 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.errors import HistoryError
-
-from .ids import from_microseconds
-from .process import is_gone
-from .query import session_keys
-from .records import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, Status, from_document
-from .store import SessionFilter, Store, UnknownRecordError
-from .values import storable
+from ipyproject.history.ids import from_microseconds
+from ipyproject.history.process import is_gone
+from ipyproject.history.query import session_keys
+from ipyproject.history.records import (
+    ErrorRecord,
+    MetricRecord,
+    NodeRecord,
+    RunRecord,
+    SessionRecord,
+    Status,
+    from_document,
+)
+from ipyproject.history.store import SessionFilter, Store, UnknownRecordError
+from ipyproject.history.values import storable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from .database import Database, Row
+    from ipyproject.history.database import Database, Row
 
 LATEST = re.compile(r"latest(?:~(\d+))?")
 PAGE = 200  # sessions read at once when their number is not limited, or when some may not fit

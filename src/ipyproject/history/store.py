@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from .records import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, Status
+    from ipyproject.history.records import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, Status
 
 
 class HistoryWarning(UserWarning):
