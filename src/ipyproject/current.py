@@ -34,6 +34,12 @@ class SessionInfo(Protocol):
     def data(self) -> Mapping[str, Any]:
         """Everything known about the session, static and dynamic; read-only."""
 
+    def log(self, **facts: Any) -> None:
+        """Add facts to the session's record."""
+
+    def log_metric(self, name: str, value: float) -> None:
+        """Add a value of a metric to the session's record."""
+
 
 @dataclass(slots=True)
 class _Current:

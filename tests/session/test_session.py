@@ -300,7 +300,7 @@ def test_data_without_context(make_project):
     """Facts about the session are there for plugins, read-only, without loading the context."""
     with make_project().open(env="prod") as session:
         data = current_session().data
-        assert (data["env"], data["session_id"], data["state"]) == ("prod", session.session_id, "open")
+        assert (data["env"], data["session_id"], data["status"]) == ("prod", session.session_id, "open")
         assert data["runs"] == ()
         with pytest.raises(TypeError):
             data["env"] = "local"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ipyproject.history import ErrorRecord, NodeRecord, RunRecord, Status
+from ipyproject.history import NodeRecord, RunRecord
 from ipyproject.runners import NodeOutcome, RunListener
 from ipyproject.session.facts import describe
+from ipyproject.session.record import SessionBook, status_of
 from ipyproject.session.result import RunResult
 
 if TYPE_CHECKING:
@@ -16,56 +17,9 @@ if TYPE_CHECKING:
 
     from ipyproject.catalog import Catalog
     from ipyproject.current import SessionInfo
-    from ipyproject.history import BaseRecorder
     from ipyproject.hooks import HookManager
     from ipyproject.pipeline import Pipeline
     from ipyproject.runners import Runner
-
-
-def status_of(error: BaseException | None) -> Status:
-    """Return the status that ending with this exception, or with none, means."""
-    if error is None:
-        return Status.COMPLETED
-    return Status.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Status.FAILED
-
-
-class RunBook:
-    """The runs of a session, here and in its record.
-
-    Args:
-        recorder: Where the record is written.
-    """
-
-    def __init__(self, recorder: BaseRecorder) -> None:
-        self._recorder = recorder
-        self._runs: dict[str, RunRecord] = {}
-
-    @property
-    def runs(self) -> tuple[RunRecord, ...]:
-        """The runs so far, oldest first."""
-        return tuple(self._runs.values())
-
-    def started(self, record: RunRecord) -> None:
-        """Take down that a run begins."""
-        self._runs[record.run_id] = record
-        self._recorder.run_started(record)
-
-    def node_ended(self, run_id: str, record: NodeRecord) -> None:
-        """Take down how a node ended."""
-        self._recorder.node_finished(run_id, record)
-
-    def ended(self, run_id: str, error: BaseException | None) -> RunRecord:
-        """Take down how a run ended, and return its record."""
-        end = datetime.now(UTC)
-        record = replace(
-            self._runs[run_id],
-            status=status_of(error),
-            end=end,
-            exception=ErrorRecord.of(error) if error is not None else None,
-        )
-        self._runs[run_id] = record
-        self._recorder.run_finished(run_id, record.status, end, record.exception)
-        return record
 
 
 @dataclass(slots=True)
@@ -73,7 +27,7 @@ class _Collector(RunListener):
     """Takes down each node as it ends, for the record and for the result."""
 
     run_id: str
-    book: RunBook
+    book: SessionBook
     wanted: frozenset[str]
     nodes: list[NodeRecord] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
@@ -110,7 +64,7 @@ class PlannedRun:
     runner: Runner
     keep: bool | Collection[str]
 
-    def execute(self, session: SessionInfo, hooks: HookManager, book: RunBook) -> RunResult:
+    def execute(self, session: SessionInfo, hooks: HookManager, book: SessionBook) -> RunResult:
         """Run it, with its record and the run's hooks around it.
 
         Raises:
@@ -121,15 +75,15 @@ class PlannedRun:
         in_memory = frozenset(name for name in pipeline.outputs if catalog.is_in_memory(name))
         collector = _Collector(run_id, book, in_memory)
         about = {"run_id": run_id, "pipeline": pipeline, "catalog": catalog, "session": session}
-        book.started(self.record)
+        book.run_started(self.record)
         try:
             hooks.call("before_pipeline_run", **about)
             self.runner.run(pipeline, catalog, session=session, hooks=hooks, listener=collector, keep=self.keep)
         except BaseException as error:
-            book.ended(run_id, error)
+            book.run_ended(run_id, error)
             hooks.call("on_pipeline_error", error=error, **about)
             raise
-        record = book.ended(run_id, None)
+        record = book.run_ended(run_id, None)
         names = tuple(sorted(pipeline.outputs))
         result = RunResult(record, tuple(collector.nodes), names, collector.outputs, catalog)
         hooks.call("after_pipeline_run", run_result=result, **about)

@@ -6,12 +6,9 @@ import atexit
 import logging
 import os
 import sys
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
-from threading import Lock
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from ipyproject import current
@@ -19,19 +16,20 @@ from ipyproject.bootstrap import bootstrap_project
 from ipyproject.config import ConfigLoader, merge_params
 from ipyproject.context import Context, build_catalog
 from ipyproject.errors import SessionError, UnknownPipelineError, did_you_mean
-from ipyproject.history import ErrorRecord, NullRecorder, Recorder, RunRecord, new_id
+from ipyproject.history import NullRecorder, Recorder, RunRecord, new_id
 from ipyproject.hooks import HookManager
 from ipyproject.importing import explained
 from ipyproject.pipeline import Pipeline, PipelineRegistry, Selection, load_pipelines
 from ipyproject.pipeline.discovery import DEFAULT
 from ipyproject.runners import Runner, make_runner
 from ipyproject.session.facts import session_record
-from ipyproject.session.running import PlannedRun, RunBook, status_of
+from ipyproject.session.record import SessionBook
+from ipyproject.session.running import PlannedRun
 from ipyproject.session.store import store_location
 from ipyproject.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from types import TracebackType
 
     from ipyproject.history import BaseRecorder, SessionRecord, StartedBy
@@ -73,15 +71,11 @@ class Session:
         self._project = project
         self._settings = settings
         self._config = config
-        self._record = record
-        self._recorder = recorder
-        self._book = RunBook(recorder)
+        self._book = SessionBook(record, recorder)
         self._state = SessionState.OPEN
         self._hooks = HookManager(settings.hooks, settings.disable_hooks_for_plugins)
         self._context: Context | None = None
         self._pipelines: PipelineRegistry | None = None
-        self._runs_going_on = 0
-        self._lock = Lock()
         self._closers: list[Callable[[], None]] = []
 
     @classmethod
@@ -166,14 +160,14 @@ class Session:
 
     def begin(self) -> None:
         """Open the session's record; from here on a killed process leaves it behind."""
-        self._recorder.session_opened(self._record)
+        self._book.open()
         atexit.register(self._close_at_exit)
         self._closers.append(lambda: atexit.unregister(self._close_at_exit))
 
     @property
     def session_id(self) -> str:
         """Its id: sortable by time, safe as a file name."""
-        return self._record.session_id
+        return self._book.record.session_id
 
     @property
     def project(self) -> Project:
@@ -203,13 +197,28 @@ class Session:
     @property
     def data(self) -> Mapping[str, Any]:
         """Everything known about the session, static and dynamic; read-only."""
-        return MappingProxyType(
-            {
-                **{name: getattr(self._record, name) for name in self._record.__dataclass_fields__},
-                "state": self._state.value,
-                "runs": self.runs,
-            }
-        )
+        return self._book.data
+
+    def log(self, **facts: Any) -> None:
+        """Add facts to the session's record, under their names; a later value replaces an earlier one.
+
+        What JSON can't hold is kept as its type and repr.
+        """
+        self._check_open("log facts")
+        self._book.log(facts)
+
+    def log_metric(self, name: str, value: float) -> None:
+        """Add a value of a metric to the session's record, and to the run going on if there is one.
+
+        Raises:
+            SessionError: The value is no number.
+        """
+        self._check_open("log a metric")
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise SessionError(f"The metric {name!r} is no number: {value!r}.", "Log it as a fact: log(...).") from None
+        self._book.log_metric(name, number)
 
     @property
     def runs(self) -> tuple[RunRecord, ...]:
@@ -225,7 +234,7 @@ class Session:
     @property
     def is_running(self) -> bool:
         """Whether a run is going on, in whatever thread."""
-        return self._runs_going_on > 0
+        return self._book.is_running
 
     @property
     def pipelines(self) -> PipelineRegistry:
@@ -254,6 +263,7 @@ class Session:
             context = Context(self._project, self.env, self._config["parameters"], self._config, catalog)
             self._hooks_while_opening("after_context_created", context=context)
             self._context = context
+            self._book.parameters(context.params)
         return self._context
 
     def run(
@@ -328,8 +338,7 @@ class Session:
             runner=used_runner,
             keep=keep,
         )
-        with self._going_on():
-            return planned.execute(self, self._hooks, self._book)
+        return planned.execute(self, self._hooks, self._book)
 
     def close(self, error: BaseException | None = None) -> None:
         """Close the session; closing it again does nothing.
@@ -348,14 +357,12 @@ class Session:
             raise SessionError(
                 f"Session {self.session_id} is still running in another thread.", "Wait for it or interrupt it first."
             )
+        self._close(error)
+
+    def _close(self, error: BaseException | None) -> None:
         closers: list[Callable[[], object]] = [
             lambda: current.drop_session(self),
-            lambda: self._recorder.session_closed(
-                self.session_id,
-                status_of(error),
-                datetime.now(UTC),
-                ErrorRecord.of(error) if error is not None else None,
-            ),
+            lambda: self._book.close(error),
             *self._closers,
             lambda: self._hooks.call("before_session_closed", session=self),
         ]
@@ -419,21 +426,10 @@ class Session:
             definitions=config["catalog"],
         )
 
-    @contextmanager
-    def _going_on(self) -> Iterator[None]:
-        with self._lock:
-            self._runs_going_on += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._runs_going_on -= 1
-
     def _close_at_exit(self) -> None:
         """Close what was left open; a script that died of an exception is on record as failed."""
-        died_of = None if self._record.started_by == "notebook" else getattr(sys, "last_value", None)
-        self._runs_going_on = 0
-        self.close(died_of)
+        in_notebook = self._book.record.started_by == "notebook"  # there it is the last error of any cell
+        self._close(None if in_notebook else getattr(sys, "last_value", None))
 
 
 def _conf_source(asked_for: str | Path | None, settings: Settings, project: Project) -> Path:

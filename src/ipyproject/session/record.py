@@ -1,0 +1,140 @@
+"""A session's side of its record: what is told to the store, and what is known here without asking it."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from threading import RLock
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from ipyproject.history import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ipyproject.history import BaseRecorder
+
+
+def status_of(error: BaseException | None) -> Status:
+    """Return the status that ending with this exception, or with none, means."""
+    if error is None:
+        return Status.COMPLETED
+    return Status.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Status.FAILED
+
+
+class SessionBook:
+    """Everything that a session takes down.
+
+    What is told before :meth:`open` waits: a session that never opens, because a reload fails, leaves no record.
+
+    Args:
+        record: What is known as the session opens.
+        recorder: Where the record is written.
+    """
+
+    def __init__(self, record: SessionRecord, recorder: BaseRecorder) -> None:
+        self._record = record
+        self._recorder = recorder
+        self._waiting: list[Callable[[], None]] | None = []
+        self._lock = RLock()
+        self._runs: dict[str, RunRecord] = {}
+        self._going_on: list[str] = []
+        self._facts: dict[str, Any] = {}
+        self._metrics: list[MetricRecord] = []
+
+    @property
+    def record(self) -> SessionRecord:
+        """The session's record as it is now."""
+        return self._record
+
+    @property
+    def runs(self) -> tuple[RunRecord, ...]:
+        """The runs so far, oldest first."""
+        return tuple(self._runs.values())
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is going on, in whatever thread."""
+        return bool(self._going_on)
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """Everything known about the session, read-only."""
+        return MappingProxyType(
+            {
+                **{each.name: getattr(self._record, each.name) for each in fields(self._record)},
+                "runs": self.runs,
+                "facts": MappingProxyType(dict(self._facts)),
+                "metrics": tuple(self._metrics),
+            }
+        )
+
+    def open(self) -> None:
+        """Open the record; from here on a killed process leaves it behind."""
+        self._recorder.session_opened(self._record)
+        with self._lock:
+            waiting, self._waiting = self._waiting or [], None
+        for tell in waiting:
+            tell()
+
+    def describe(self, **details: Any) -> None:
+        """Take down fields of the record that were found after it was opened."""
+        with self._lock:
+            self._record = replace(self._record, **details)
+        self._tell(lambda: self._recorder.session_described(self._record.session_id, details))
+
+    def parameters(self, resolved: Mapping[str, Any]) -> None:
+        """Take down the resolved parameters."""
+        self._tell(lambda: self._recorder.session_parameters(self._record.session_id, resolved))
+
+    def packages(self, installed: Mapping[str, str]) -> None:
+        """Take down the installed distributions."""
+        self._tell(lambda: self._recorder.session_packages(self._record.session_id, installed))
+
+    def log(self, facts: Mapping[str, Any]) -> None:
+        """Take down facts of plugins and users."""
+        self._facts.update(facts)
+        self._tell(lambda: self._recorder.facts_logged(self._record.session_id, facts))
+
+    def log_metric(self, name: str, value: float) -> None:
+        """Take down a value of a metric, for the run going on if there is one."""
+        metric = MetricRecord(name, value, datetime.now(UTC), self._going_on[-1] if self._going_on else None)
+        self._metrics.append(metric)
+        self._tell(lambda: self._recorder.metrics_logged(self._record.session_id, [metric]))
+
+    def run_started(self, record: RunRecord) -> None:
+        """Take down that a run begins."""
+        with self._lock:
+            self._runs[record.run_id] = record
+            self._going_on.append(record.run_id)
+        self._recorder.run_started(record)
+
+    def node_ended(self, run_id: str, record: NodeRecord) -> None:
+        """Take down how a node ended."""
+        self._recorder.node_finished(run_id, record)
+
+    def run_ended(self, run_id: str, error: BaseException | None) -> RunRecord:
+        """Take down how a run ended, and return its record."""
+        end = datetime.now(UTC)
+        failure = ErrorRecord.of(error) if error is not None else None
+        with self._lock:
+            record = replace(self._runs[run_id], status=status_of(error), end=end, exception=failure)
+            self._runs[run_id] = record
+            self._going_on.remove(run_id)
+        self._recorder.run_finished(run_id, record.status, end, failure)
+        return record
+
+    def close(self, error: BaseException | None) -> None:
+        """Take down how the session ended."""
+        end, status = datetime.now(UTC), status_of(error)
+        failure = ErrorRecord.of(error) if error is not None else None
+        self._record = replace(self._record, status=status, end=end, exception=failure)
+        self._recorder.session_closed(self._record.session_id, status, end, failure)
+
+    def _tell(self, tell: Callable[[], None]) -> None:
+        with self._lock:
+            if self._waiting is not None:
+                self._waiting.append(tell)
+                return
+        tell()
