@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 import pytest
@@ -89,3 +90,34 @@ def test_wrong_results(result, outputs, message):
     """A function that returns another shape than the outputs promise is named, with where it is defined."""
     with pytest.raises(PipelineError, match=message):
         Node(lambda: result, None, outputs)({})
+
+
+async def asynchronous(x): ...
+
+
+def generating(x):
+    yield x
+
+
+@pytest.mark.parametrize(("func", "what"), [(asynchronous, "an async function"), (generating, "a generator function")])
+def test_functions_that_give_no_data(func, what):
+    """Functions that return no data but something to wait for are refused when the node is written."""
+    with pytest.raises(PipelineError, match=f"is {what}"):
+        Node(func, "x", "y")
+
+
+@dataclass
+class Scale:
+    """A callable that can't be hashed."""
+
+    factor: int
+
+    def __call__(self, x):
+        return x * self.factor
+
+
+def test_unhashable_callables():
+    """Any callable will do."""
+    assert hash(Node(Scale(2), "x", "y")) == hash(Node(Scale(2), "x", "y"))
+    assert Node(Scale(2), "x", "y")({"x": 4}) == {"y": 8}
+    assert Node(Scale(2), "x", "y") != Node(Scale(3), "x", "y")

@@ -176,3 +176,36 @@ def test_linear_growth():
     build_and_sort(10)
     half, whole = operations(lambda: build_and_sort(2500)), operations(lambda: build_and_sort(5000))
     assert whole < 2.05 * half
+
+
+def sum_of_chains(count):
+    return sum(Pipeline([node(f"{j}.{i}", [f"{j}.{i}"], f"{j}.{i + 1}") for i in range(5)]) for j in range(count))
+
+
+def test_linear_growth_of_sums():
+    """Summing 600 pipelines takes twice the calls of summing 300, no more."""
+    assert len(sum_of_chains(10)) == 50
+    half, whole = operations(lambda: sum_of_chains(300)), operations(lambda: sum_of_chains(600))
+    assert whole < 2.05 * half
+
+
+def test_adding_leaves_what_was_added_to():
+    """A sum does not change its parts, and two sums of one pipeline don't see each other's nodes."""
+    first = Pipeline([node("a", ["x"], "y")])
+    second = first + Pipeline([node("b", ["y"], "z")])
+    third = first + Pipeline([node("c", ["y"], "z")])
+    assert [pipeline.node_names for pipeline in (first, second, third)] == [("a",), ("a", "b"), ("a", "c")]
+    assert first.node("b") is None
+    assert first.producer("z") is None
+    assert second.producer("z").name == "b"
+    with pytest.raises(PipelineError, match="Two nodes write 'z'"):
+        second + third
+    assert second.node_names == ("a", "b")
+
+
+def test_a_long_cycle_is_short():
+    """A cycle of many nodes is said in a few."""
+    with pytest.raises(PipelineError) as caught:
+        Pipeline([node(f"n{i}", [f"d{i}"], f"d{(i + 1) % 500}") for i in range(500)])
+    assert "... 494 more ..." in str(caught.value)
+    assert len(str(caught.value)) < 300

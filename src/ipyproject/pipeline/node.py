@@ -49,6 +49,7 @@ class Node:
     ) -> None:
         if not callable(func):
             raise PipelineError(f"A node needs a function, not {func!r}.", "Give the function itself, not its result.")
+        _refuse_what_gives_no_data(func)
         self._func = func
         self._inputs = _copied(inputs)
         self._outputs = _copied(outputs)
@@ -167,7 +168,7 @@ class Node:
 
     @cached_property
     def _hash(self) -> int:
-        return hash(self._key)
+        return hash(self._key[1:])  # without the function: a callable object need not be hashable
 
     def _with(self, **changes: Any) -> Node:
         definition: dict[str, Any] = {
@@ -261,6 +262,17 @@ def as_names(names: str | Iterable[str] | None) -> list[str]:
     if names is None:
         return []
     return [names] if isinstance(names, str) else list(names)
+
+
+def _refuse_what_gives_no_data(func: Callable[..., Any]) -> None:
+    kinds = {
+        inspect.iscoroutinefunction: ("an async function", "Let it call asyncio.run(...) inside."),
+        inspect.isasyncgenfunction: ("an async generator function", "Let it return the data as a whole."),
+        inspect.isgeneratorfunction: ("a generator function", "Let it return the data as a whole."),
+    }
+    for is_one, (what, instead) in kinds.items():
+        if is_one(func):
+            raise PipelineError(f"{getattr(func, '__name__', func)!r} is {what}, which a node can't run yet.", instead)
 
 
 def _copied(names: InputNames) -> InputNames:

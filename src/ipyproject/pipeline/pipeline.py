@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from ipyproject.errors import PipelineError
 from ipyproject.pipeline.node import Node, plain_name
+from ipyproject.pipeline.node_log import NodeLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,7 +33,7 @@ class Pipeline:
         flat: list[Node] = []
         for item in nodes:
             if isinstance(item, Pipeline):
-                flat.extend(item._by_name.values())
+                flat.extend(item._nodes)
             elif isinstance(item, Node):
                 flat.append(item)
             else:
@@ -41,9 +42,7 @@ class Pipeline:
                 )
         if tags is not None:
             flat = [node.tagged(tags) for node in flat]
-        self._by_name: dict[str, Node] = {}
-        self._producers: dict[str, Node] = {}
-        self._add(flat)
+        self._nodes = NodeLog().extended(flat)
         _ = self.nodes  # a cycle is said here, where the pipeline is written, not when it runs
 
     @cached_property
@@ -56,7 +55,7 @@ class Pipeline:
         try:
             order = tuple(TopologicalSorter(self.parents).static_order())
         except CycleError as error:
-            circle = " -> ".join(node.name for node in reversed(error.args[1]))
+            circle = _circle([node.name for node in reversed(error.args[1])])
             raise PipelineError(
                 f"These nodes wait for each other: {circle}.", "Let one of them write to a dataset of another name."
             ) from None
@@ -65,16 +64,16 @@ class Pipeline:
     @cached_property
     def parents(self) -> dict[Node, tuple[Node, ...]]:
         """Each node and those that write what it reads."""
-        producers = self._producers
+        producer = self._nodes.producer
         return {
-            node: tuple(dict.fromkeys(producers[name] for name in map(plain_name, node.inputs) if name in producers))
-            for node in self._by_name.values()
+            node: tuple(dict.fromkeys(parent for name in node.inputs if (parent := producer(name)) is not None))
+            for node in self._nodes
         }
 
     @cached_property
     def children(self) -> dict[Node, tuple[Node, ...]]:
         """Each node and those that read what it writes."""
-        children: dict[Node, list[Node]] = {node: [] for node in self._by_name.values()}
+        children: dict[Node, list[Node]] = {node: [] for node in self._nodes}
         for node, parents in self.parents.items():
             for parent in parents:
                 children[parent].append(node)
@@ -83,54 +82,46 @@ class Pipeline:
     @cached_property
     def inputs(self) -> frozenset[str]:
         """Names that are read and that no node of it writes: its free inputs, parameters among them."""
-        return frozenset(
-            name for node in self._by_name.values() for name in node.inputs if plain_name(name) not in self._producers
-        )
+        return frozenset(name for node in self._nodes for name in node.inputs if self._nodes.producer(name) is None)
 
     @cached_property
     def outputs(self) -> frozenset[str]:
         """Names that are written and that no node of it reads."""
-        read_names = {plain_name(name) for node in self._by_name.values() for name in node.inputs}
-        return frozenset(
-            name for node in self._by_name.values() for name in node.outputs if plain_name(name) not in read_names
-        )
+        read_names = {plain_name(name) for node in self._nodes for name in node.inputs}
+        return frozenset(name for node in self._nodes for name in node.outputs if plain_name(name) not in read_names)
 
     @cached_property
     def datasets(self) -> frozenset[str]:
         """All names that are read or written."""
-        return frozenset(name for node in self._by_name.values() for name in (*node.inputs, *node.outputs))
+        return frozenset(name for node in self._nodes for name in (*node.inputs, *node.outputs))
 
     @cached_property
     def tags(self) -> frozenset[str]:
         """All tags of its nodes."""
-        return frozenset(tag for node in self._by_name.values() for tag in node.tags)
+        return frozenset(tag for node in self._nodes for tag in node.tags)
 
     def node(self, name: str) -> Node | None:
         """Return the node of that name, or None."""
-        return self._by_name.get(name)
+        return self._nodes.node(name)
 
     @property
     def node_names(self) -> tuple[str, ...]:
         """Names of the nodes, in the order in which they were given."""
-        return tuple(self._by_name)
+        return tuple(node.name for node in self._nodes)
 
     def producer(self, dataset: str) -> Node | None:
         """Return the node that writes a dataset (whatever its transcoding), or None."""
-        return self._producers.get(plain_name(dataset))
+        return self._nodes.producer(dataset)
 
     def restricted_to(self, nodes: Iterable[Node]) -> Pipeline:
         """Return the pipeline of some of its nodes."""
         chosen = set(nodes)
-        return self._built(node for node in self._by_name.values() if node in chosen)
+        return self._of(NodeLog().extended(node for node in self._nodes if node in chosen))
 
     def __add__(self, other: object) -> Pipeline:
         if not isinstance(other, Pipeline):
             return NotImplemented
-        result = self._built(())
-        result._by_name = dict(self._by_name)
-        result._producers = dict(self._producers)
-        result._add(other._by_name.values())
-        return result
+        return self._of(self._nodes.extended(other._nodes))
 
     def __radd__(self, other: object) -> Pipeline:
         """Let ``sum()`` start at its 0."""
@@ -142,64 +133,44 @@ class Pipeline:
     def __and__(self, other: object) -> Pipeline:
         if not isinstance(other, Pipeline):
             return NotImplemented
-        theirs = set(other._by_name.values())
-        return self._built(node for node in self._by_name.values() if node in theirs)
+        return self.restricted_to(other._nodes)
 
     def __sub__(self, other: object) -> Pipeline:
         if not isinstance(other, Pipeline):
             return NotImplemented
-        theirs = set(other._by_name.values())
-        return self._built(node for node in self._by_name.values() if node not in theirs)
+        theirs = set(other._nodes)
+        return self.restricted_to(node for node in self._nodes if node not in theirs)
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
 
     def __len__(self) -> int:
-        return len(self._by_name)
+        return len(self._nodes)
 
     def __contains__(self, node: object) -> bool:
-        return isinstance(node, Node) and self._by_name.get(node.name) == node
+        return isinstance(node, Node) and self._nodes.node(node.name) == node
 
     def __eq__(self, other: object) -> bool:
-        return (
-            set(self._by_name.values()) == set(other._by_name.values())
-            if isinstance(other, Pipeline)
-            else NotImplemented
-        )
+        return set(self._nodes) == set(other._nodes) if isinstance(other, Pipeline) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash(frozenset(self._by_name.values()))
+        return hash(frozenset(self._nodes))
 
     def __repr__(self) -> str:
         most = 5
         names = ", ".join(node.name for node in self.nodes[:most])
         more = f", ... {len(self) - most} more" if len(self) > most else ""
-        return f"Pipeline({len(self)} nodes: {names}{more})" if self._by_name else "Pipeline([])"
+        return f"Pipeline({len(self)} nodes: {names}{more})" if len(self) else "Pipeline([])"
 
     @classmethod
-    def _built(cls, nodes: Iterable[Node]) -> Self:
+    def _of(cls, nodes: NodeLog) -> Self:
         """A pipeline of nodes known to fit together, unsorted until its order is needed."""
         result = cls.__new__(cls)
-        result._by_name = {}
-        result._producers = {}
-        result._add(nodes)
+        result._nodes = nodes
         return result
 
-    def _add(self, nodes: Iterable[Node]) -> None:
-        """Take in nodes; only for the constructors: a finished pipeline never changes."""
-        for node in nodes:
-            for output in node.outputs:
-                other = self._producers.setdefault(plain_name(output), node)
-                if other is not node and other != node:
-                    raise PipelineError(
-                        f"Two nodes write {output!r}: {other.name!r} ({other.place()}) and "
-                        f"{node.name!r} ({node.place()}).",
-                        "Let one of them write to a dataset of another name.",
-                    )
-            same_name = self._by_name.setdefault(node.name, node)
-            if same_name is not node and same_name != node:
-                raise PipelineError(
-                    f"Two nodes are called {node.name!r}: {same_name.func_name} ({same_name.place()}) and "
-                    f"{node.func_name} ({node.place()}).",
-                    "Give one of them another name=.",
-                )
+
+def _circle(names: list[str]) -> str:
+    most = 8
+    shown = names if len(names) <= most else [*names[: most - 2], f"... {len(names) - most + 1} more ...", names[-1]]
+    return " -> ".join(shown)
