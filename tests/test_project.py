@@ -113,3 +113,40 @@ def test_no_package(tmp_path, toml, packages, message):
     """A package that can't be told is an error that says what there is."""
     with pytest.raises(MetadataError, match=message):
         read_project(write(tmp_path, toml, packages))
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ('[tool.ipyproject]\npackage_name = "/etc"', "'/etc' can't be the name of a package"),
+        ('[tool.ipyproject]\npackage_name = "shop."', "can't be the name of a package"),
+        ('[tool.ipyproject]\npackage_name = "json"', "'json' has the name of a module of Python's own library"),
+        ('[tool.ipyproject]\nsource_dir = "src\\u0000"', "source_dir"),
+    ],
+)
+def test_impossible_names(tmp_path, toml, message):
+    """Names that no package can have, or that Python's own modules have, are refused."""
+    with pytest.raises(MetadataError, match=message):
+        read_project(write(tmp_path, toml))
+
+
+def test_odd_metadata(tmp_path):
+    """A [project] that is no table does no harm."""
+    assert read_project(write(tmp_path, "project = 3\n[tool.ipyproject]")).package_name == "shop"
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-that-name/p", "a\0b", "x" * 5000])
+def test_impossible_paths(path):
+    """A path that can't be one is an error that names it."""
+    with pytest.raises(ProjectNotFoundError, match="no folder that can be used"):
+        find_project(path)
+
+
+def test_working_directory_is_gone(tmp_path, monkeypatch):
+    """A working directory that was deleted is said."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(ProjectNotFoundError, match="working directory is gone"):
+        find_project()

@@ -5,16 +5,18 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipyproject import current
 from ipyproject.errors import ProjectNotFoundError
-from ipyproject.importing import explained, lies_directly_in, project_modules
-from ipyproject.project import CONF_FOLDER, Project, find_project, read_project
+from ipyproject.importing import explained, project_modules
+from ipyproject.project import CONF_FOLDER, Project, find_project, read_project, working_directory
 from ipyproject.settings import load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from importlib.machinery import ModuleSpec
 
 
@@ -51,16 +53,23 @@ def configure_project(package_name: str) -> Project:
         raise ProjectNotFoundError(
             f"No package {package_name!r} is installed.", "Install it, or open the project from its folder instead."
         )
-    root = Path.cwd()
+    root = working_directory()
     return _make_current(
         Project(
             root=root,
             package_name=package_name,
             project_name=package_name,
             source_dir=None,
+            package_dir=_package_dir(spec),
             conf_source=_conf_beside_or_inside(root, spec),
         )
     )
+
+
+def _package_dir(spec: ModuleSpec) -> Path:
+    for folder in spec.submodule_search_locations or ():
+        return Path(folder)
+    return Path(spec.origin or "").parent
 
 
 def _conf_beside_or_inside(root: Path, spec: ModuleSpec) -> Path:
@@ -74,36 +83,48 @@ def _conf_beside_or_inside(root: Path, spec: ModuleSpec) -> Path:
     return beside
 
 
-def _make_current(project: Project) -> Project:
-    before = current.snapshot()
-    modules_before = dict(sys.modules)
-    evicted = [*_replaced_modules(before.project, project), *_strangers(project)]
-    for name in evicted:
-        sys.modules.pop(name, None)
-    current.set_project(project)
-    importlib.invalidate_caches()
+@contextmanager
+def unchanged_on_failure() -> Iterator[None]:
+    """Put back the current project, ``sys.path`` and the projects' modules if the block raises."""
+    before, modules = current.snapshot(), dict(sys.modules)
     try:
-        load_settings(project)
+        yield
     except BaseException:
+        names = _modules_of(current.snapshot().project) + _modules_of(before.project)
+        for name in names:
+            if name not in modules:
+                sys.modules.pop(name, None)
+        sys.modules.update({name: module for name, module in modules.items() if sys.modules.get(name) is not module})
         current.restore(before)
-        for name in project_modules(project.package_name, project.source_dir):
-            if name not in modules_before:
-                del sys.modules[name]
-        sys.modules.update({name: modules_before[name] for name in evicted})
         raise
+
+
+def _make_current(project: Project) -> Project:
+    with unchanged_on_failure():
+        previous = current.snapshot().project
+        if previous is not None and _place_of(previous) != _place_of(project):
+            # A package of the same name elsewhere is another one.
+            for name in _modules_of(previous):
+                del sys.modules[name]
+        for name in _strangers(project):
+            del sys.modules[name]
+        current.set_project(project)
+        importlib.invalidate_caches()
+        load_settings(project)
     return project
 
 
-def _replaced_modules(previous: Project | None, project: Project) -> list[str]:
-    """Modules of the project that another one replaces: a package of the same name elsewhere is not the same."""
-    if previous is None or (previous.source_dir, previous.package_name) == (project.source_dir, project.package_name):
-        return []
-    return project_modules(previous.package_name, previous.source_dir)
+def _place_of(project: Project) -> tuple[str, Path | None]:
+    return project.package_name, project.source_dir
+
+
+def _modules_of(project: Project | None) -> list[str]:
+    return project_modules(*_place_of(project)) if project is not None else []
 
 
 def _strangers(project: Project) -> list[str]:
     """Modules of the project's package that were imported from somewhere else, such as an installed copy."""
-    loaded = sys.modules.get(project.package_name)
-    if loaded is None or project.source_dir is None or lies_directly_in(loaded, project.source_dir):
+    if project.source_dir is None:
         return []
-    return project_modules(project.package_name, None)
+    own = set(_modules_of(project))
+    return [name for name in project_modules(project.package_name, None) if name not in own]

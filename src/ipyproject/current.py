@@ -87,6 +87,11 @@ def current_session() -> Any | None:
     return _current.sessions[-1] if _current.sessions else None
 
 
+def open_sessions() -> tuple[Any, ...]:
+    """Return the open sessions, the one opened first at the front."""
+    return tuple(_current.sessions)
+
+
 def push_session(session: SessionInfo) -> None:
     """Make a session the current one."""
     _current.sessions.append(session)
@@ -128,11 +133,9 @@ def restore(kept: CurrentSnapshot) -> None:
 
 def _set_path_entry(source_dir: Path | None) -> None:
     entry = str(source_dir) if source_dir is not None else None
-    if entry == _current.path_entry and (entry is None or entry in sys.path):
-        return
     if _current.path_entry in sys.path:
-        sys.path.remove(_current.path_entry)
+        sys.path.remove(_current.path_entry)  # the first of that name, which is ours
     _current.path_entry = None
-    if entry is not None and entry not in sys.path:
+    if entry is not None and sys.path[:1] != [entry]:
         sys.path.insert(0, entry)
         _current.path_entry = entry

@@ -114,6 +114,27 @@ class HistoryError(ProjectError):
     """A record can't be found, or the store can't be used."""
 
 
+def described(error: BaseException, most: int = 400) -> str:
+    """Return an exception's type and message, whatever its ``__str__`` does.
+
+    Args:
+        error: The exception.
+        most: Characters of the message to keep.
+    """
+    try:
+        message = error.msg if isinstance(error, SyntaxError) else str(error)
+    except Exception:  # noqa: BLE001  (an exception of the project's own may fail to tell itself)
+        message = ""
+    return f"{type(error).__name__}: {shortened(message, most)}" if message else type(error).__name__
+
+
+def shortened(text: str, most: int = 400) -> str:
+    """Return a text that fits into a message: at most so many characters, in few lines."""
+    lines = text.strip().splitlines()
+    kept = "\n".join(lines[:6])
+    return text.strip() if len(lines) <= 6 and len(kept) <= most else f"{kept[:most].rstrip()} ..."  # noqa: PLR2004
+
+
 def did_you_mean(name: str, known: Iterable[str], what: str = "Known") -> str:
     """Return the hint for a name that does not exist: the closest match, else the known ones.
 

@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import importlib
 import sys
+import sysconfig
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from ipyproject.errors import ProjectCodeError, ProjectError
+from ipyproject.errors import ProjectCodeError, ProjectError, described
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import ModuleType, TracebackType
+    from types import TracebackType
+
+    from ipyproject.project import Project
 
 _OWN_FOLDER = str(Path(__file__).parent)
+_LIBRARIES = tuple({sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
-def import_project_module(name: str, *, optional: bool = False, root: Path | None = None) -> ModuleType | None:
-    """Import a module of the project.
+def import_project_module(name: str, project: Project, *, optional: bool = False) -> ModuleType | None:
+    """Import a module of a project.
 
     Args:
         name: Full dotted name.
+        project: The project.
         optional: Return None where there is no such module (a module that exists and fails still raises).
-        root: Files in messages are shown relative to this folder.
 
     Raises:
         ProjectCodeError: The module, or one that it imports, does not compile or raises.
     """
-    with explained(f"importing {name}", root=root):
+    with explained(f"importing {name}", project):
         try:
             return importlib.import_module(name)
         except ModuleNotFoundError as error:
@@ -38,12 +43,12 @@ def import_project_module(name: str, *, optional: bool = False, root: Path | Non
 
 
 @contextmanager
-def explained(doing: str, *, root: Path | None = None) -> Iterator[None]:
+def explained(doing: str, project: Project | None = None) -> Iterator[None]:
     """Turn whatever the project's code raises into one short error with its own file and line.
 
     Args:
         doing: What was going on, said where no line of the project can be named: ``importing shop.settings``.
-        root: Files in messages are shown relative to this folder.
+        project: Whose code it is.
 
     Raises:
         ProjectCodeError: For any exception that is not a :class:`ProjectError`; those pass, with ``where`` filled in.
@@ -51,24 +56,22 @@ def explained(doing: str, *, root: Path | None = None) -> Iterator[None]:
     try:
         yield
     except ProjectError as error:
-        if error.where is None:
-            error.where = _place(error, root)
+        if error.where is None and project is not None:
+            error.where = _own_place(error, project)
         raise
     except (Exception, SystemExit) as error:
-        place = _place(error, root) or f"while {doing}"
-        reason = error.msg if isinstance(error, SyntaxError) else str(error)
-        named = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+        place = _place(error, project) or f"while {doing}"
         raise ProjectCodeError(
-            f"{place}: {named}", "Mend it and try again; what was open before is unchanged."
+            f"{place}: {described(error)}", "Mend it and try again; what was open before is unchanged."
         ) from error
 
 
 def project_modules(package_name: str, source_dir: Path | None) -> list[str]:
-    """Return the names of the loaded modules that belong to a project, in the order they were loaded.
+    """Return the names of the loaded modules that belong to a project, in the order in which they were loaded.
 
-    A module belongs to the project when its top-level package does: the project's package itself, and every package
-    or module that lies directly in the source folder. (An environment that happens to lie under the source folder
-    does not: its packages lie deeper.)
+    A module belongs to the project when its top-level package lies directly in the source folder. (An environment that
+    happens to lie under the source folder does not belong to it: its packages lie deeper.) Of an installed project
+    only the package itself does.
 
     Args:
         package_name: The project's package; matched as a package, never as a string prefix.
@@ -78,56 +81,78 @@ def project_modules(package_name: str, source_dir: Path | None) -> list[str]:
     names = []
     for name in list(sys.modules):
         top = name.partition(".")[0]
-        if top not in owned:
-            module = sys.modules.get(top)
-            owned[top] = top == package_name or (
-                module is not None and source_dir is not None and lies_directly_in(module, source_dir)
-            )
+        if source_dir is None:
+            owned[top] = top == package_name
+        elif top not in owned:
+            # A package whose import failed is gone, and what it had imported of itself is still there.
+            owned[top] = lies_directly_in(sys.modules.get(top, sys.modules[name]), top, source_dir)
         if owned[top]:
             names.append(name)
     return names
 
 
-def lies_directly_in(module: ModuleType, folder: Path) -> bool:
-    """Whether a top-level module or package stands directly in a folder, as a file, a package or a namespace."""
-    file = getattr(module, "__file__", None)
-    if file is not None:
-        path = Path(file)
-        home = path.parent.parent if path.stem == "__init__" else path.parent
-        return home == folder
-    return any(Path(entry).parent == folder for entry in getattr(module, "__path__", ()))
+def lies_directly_in(module: Any, top: str, folder: Path) -> bool:
+    """Whether a loaded module comes from the top-level module or package of a name in a folder.
+
+    Args:
+        module: What ``sys.modules`` holds: the top-level module, or one below it.
+        top: The top-level name.
+        folder: The folder.
+    """
+    if module is None:  # an import that somebody blocked
+        return (folder / top).is_dir() or (folder / f"{top}.py").is_file()
+    file, path = _attribute(module, "__file__"), _attribute(module, "__path__")
+    if isinstance(file, str):
+        return file == str(folder / f"{top}.py") or Path(file).is_relative_to(folder / top)
+    if path is not None:
+        try:
+            return any(Path(entry).is_relative_to(folder / top) for entry in path)
+        except (TypeError, ValueError):
+            return False
+    # An object that a module put in its own place tells nothing of where it came from.
+    return not isinstance(module, ModuleType) and (folder / f"{top}.py").is_file()
 
 
-def _place(error: BaseException, root: Path | None) -> str | None:
-    """File and line in the project's code: the broken line itself, else the innermost frame that is not ours."""
-    if isinstance(error, SyntaxError) and error.filename and error.lineno:
-        return f"{_shown(error.filename, root)}, line {error.lineno}"
-    frames = [(file, line) for file, line in _frames(error.__traceback__) if not _is_machinery(file)]
-    if not frames:
+def _attribute(module: Any, name: str) -> Any:
+    """Ask anything that may lie in ``sys.modules``; some objects there raise for every name, or answer nonsense."""
+    try:
+        return getattr(module, name, None)
+    except Exception:  # noqa: BLE001
         return None
-    within = [frame for frame in frames if root is not None and _lies_under(frame[0], root)]
-    file, line = (within or frames)[-1]
-    return f"{_shown(file, root)}, line {line}"
 
 
-def _frames(traceback: TracebackType | None) -> Iterator[tuple[str, int]]:
+def _place(error: BaseException, project: Project | None) -> str | None:
+    """File and line: the broken line itself, else the innermost of the project, else the innermost that is not ours."""
+    if isinstance(error, SyntaxError) and error.filename:
+        line = f", line {error.lineno}" if error.lineno else ""
+        return f"{_shown(error.filename, project)}{line}"
+    if project is not None and (own := _own_place(error, project)) is not None:
+        return own
+    outside = [(file, line) for file, line in _frames(error) if not file.startswith(("<", _OWN_FOLDER, *_LIBRARIES))]
+    return f"{outside[-1][0]}, line {outside[-1][1]}" if outside else None
+
+
+def _own_place(error: BaseException, project: Project) -> str | None:
+    own = [(file, line) for file, line in _frames(error) if _is_own(file, project)]
+    return f"{_shown(own[-1][0], project)}, line {own[-1][1]}" if own else None
+
+
+def _is_own(file: str, project: Project) -> bool:
+    path = Path(file)
+    if path.is_relative_to(project.package_dir):
+        return True
+    if project.source_dir is None or not path.is_relative_to(project.source_dir):
+        return False
+    return not file.startswith(_LIBRARIES) and "site-packages" not in path.parts
+
+
+def _frames(error: BaseException) -> Iterator[tuple[str, int]]:
+    traceback: TracebackType | None = error.__traceback__
     while traceback is not None:
         yield traceback.tb_frame.f_code.co_filename, traceback.tb_lineno
         traceback = traceback.tb_next
 
 
-def _is_machinery(file: str) -> bool:
-    return file.startswith(("<frozen ", _OWN_FOLDER)) or file in {importlib.__file__, _CONTEXTLIB_FILE}
-
-
-def _lies_under(file: str, root: Path) -> bool:
+def _shown(file: str, project: Project | None) -> str:
     path = Path(file)
-    return path.is_relative_to(root) and "site-packages" not in path.relative_to(root).parts
-
-
-def _shown(file: str, root: Path | None) -> str:
-    path = Path(file)
-    return path.relative_to(root).as_posix() if root is not None and path.is_relative_to(root) else file
-
-
-_CONTEXTLIB_FILE = sys.modules["contextlib"].__file__
+    return path.relative_to(project.root).as_posix() if project and path.is_relative_to(project.root) else file

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ipyproject.errors import MetadataError, ProjectNotFoundError, did_you_mean
+from ipyproject.errors import MetadataError, ProjectNotFoundError, did_you_mean, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,7 @@ class Project:
         package_name: The importable package with ``settings`` and ``pipeline_registry``.
         project_name: The name shown to people.
         source_dir: The folder on ``sys.path`` that holds the package; None when the package is installed.
+        package_dir: The package's own folder.
         conf_source: The folder with ``base`` and the other environments, before ``settings.py`` or an argument
             says otherwise.
     """
@@ -34,6 +36,7 @@ class Project:
     package_name: str
     project_name: str
     source_dir: Path | None
+    package_dir: Path
     conf_source: Path
 
 
@@ -50,9 +53,7 @@ def find_project(start: str | Path | None = None) -> Path:
         ProjectNotFoundError: There is none; the message names a ``pyproject.toml`` that lacks the table.
         MetadataError: A ``pyproject.toml`` on the way can't be read.
     """
-    folder = Path(start).expanduser().resolve() if start is not None else Path.cwd()
-    if not folder.exists():
-        raise ProjectNotFoundError(f"No such folder: {folder}.", "Give the path of a project, or of a folder in it.")
+    folder = _existing_folder(start)
     without_table: Path | None = None
     for candidate in (folder, *folder.parents):
         file = candidate / METADATA_FILE
@@ -72,6 +73,34 @@ def find_project(start: str | Path | None = None) -> Path:
     )
 
 
+def working_directory() -> Path:
+    """Return the working directory.
+
+    Raises:
+        ProjectNotFoundError: It was deleted.
+    """
+    try:
+        return Path.cwd()
+    except OSError:
+        raise ProjectNotFoundError("The working directory is gone.", "Change into a folder that exists.") from None
+
+
+def _existing_folder(start: str | Path | None) -> Path:
+    if start is None:
+        return working_directory()
+    try:
+        folder = Path(start).expanduser().resolve()
+        there = folder.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # too long, nobody's home, a NUL in it
+        raise ProjectNotFoundError(
+            f"{shortened(str(start), 100)!r} is no folder that can be used: {shortened(str(error), 100)}.",
+            "Give the path of a project, or of a folder in it.",
+        ) from None
+    if not there:
+        raise ProjectNotFoundError(f"No such folder: {folder}.", "Give the path of a project, or of a folder in it.")
+    return folder
+
+
 def read_project(root: Path) -> Project:
     """Read a project's metadata.
 
@@ -85,9 +114,11 @@ def read_project(root: Path) -> Project:
     content = read_toml(file)
     table = _table(content) or {}
     _check_keys(table, file)
-    distribution = content.get("project", {}).get("name")
+    metadata = content.get("project")
+    distribution = metadata.get("name") if isinstance(metadata, dict) else None
     source_dir = _source_dir(root, table, file)
     package_name = table.get("package_name") or _only_package(source_dir, distribution, file)
+    _check_name(package_name, file)
     package = source_dir.joinpath(*package_name.split("."))
     if not (package.is_dir() or package.with_suffix(".py").is_file()):
         raise MetadataError(
@@ -100,6 +131,7 @@ def read_project(root: Path) -> Project:
         package_name=package_name,
         project_name=table.get("project_name") or distribution or package_name,
         source_dir=source_dir,
+        package_dir=package,
         conf_source=root / CONF_FOLDER,
     )
 
@@ -136,10 +168,23 @@ def _check_keys(table: Mapping[str, Any], file: Path) -> None:
             raise MetadataError(f"{file}: {key} under [tool.{TABLE}] must be a text, not {value!r}.", "Mend the value.")
 
 
+def _check_name(package_name: str, file: Path) -> None:
+    top = package_name.partition(".")[0]
+    if not all(part.isidentifier() for part in package_name.split(".")):
+        raise MetadataError(
+            f"{file}: package_name {package_name!r} can't be the name of a package.", "Write it as in import a.b."
+        )
+    if top in sys.stdlib_module_names:
+        raise MetadataError(
+            f"{file}: the package {package_name!r} has the name of a module of Python's own library.",
+            "Rename the package: whoever imports that module would get yours.",
+        )
+
+
 def _source_dir(root: Path, table: Mapping[str, Any], file: Path) -> Path:
     if (named := table.get("source_dir")) is not None:
-        folder: Path = (root / named).resolve()
-        if not folder.is_dir():
+        folder: Path = root / named
+        if "\0" in named or not folder.is_dir():
             raise MetadataError(f"{file}: source_dir {named!r} is no folder in {root}.", "Create it or mend the value.")
         return folder
     return root / "src" if (root / "src").is_dir() else root

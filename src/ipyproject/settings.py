@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ipyproject.errors import SettingsError, did_you_mean
+from ipyproject.errors import SettingsError, described, did_you_mean
 from ipyproject.importing import import_project_module
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def load_settings(project: Project) -> Settings:
         ProjectCodeError: The module does not compile or raises.
     """
     name = f"{project.package_name}.settings"
-    module = import_project_module(name, optional=True, root=project.root)
+    module = import_project_module(name, project, optional=True)
     if module is None:
         return Settings()
     where = getattr(module, "__file__", None) or name
@@ -93,7 +93,10 @@ def _text(value: object, where: str) -> str:
 def _hooks(value: object, where: str) -> tuple[object, ...]:
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise SettingsError(f"{where} must be a tuple of hook objects, not {value!r}.", "Write (MyHooks(),).")
-    hooks = tuple(value)
+    try:
+        hooks = tuple(value)
+    except Exception as error:  # a generator of the project's own
+        raise SettingsError(f"{where} can't be read: {described(error)}", "Mend the value.") from error
     for hook in hooks:
         if isinstance(hook, type):
             raise SettingsError(
@@ -115,8 +118,8 @@ def _runner(value: object, where: str) -> str | type:
 def _config(value: object, where: str) -> ConfigSettings:
     values = _mapping(value, where)
     readers: dict[str, Callable[[object, str], Any]] = {
-        "base_env": _text,
-        "default_env": _text,
+        "base_env": _folder,
+        "default_env": _folder,
         "patterns": _patterns,
         "resolvers": _resolvers,
     }
@@ -124,6 +127,13 @@ def _config(value: object, where: str) -> ConfigSettings:
         if key not in readers:
             raise SettingsError(f"{where} has an unknown key {key!r}.", did_you_mean(str(key), readers, "Known keys"))
     return ConfigSettings(**{key: readers[key](item, f"{where}[{key!r}]") for key, item in values.items()})
+
+
+def _folder(value: object, where: str) -> str:
+    name = _text(value, where)
+    if name.startswith(".") or set(name) & set("/\\\0"):
+        raise SettingsError(f"{where} must be the name of a folder under conf/, not {value!r}.", "Mend the value.")
+    return name
 
 
 def _mapping(value: object, where: str) -> Mapping[str, Any]:

@@ -48,6 +48,13 @@ def test_unknown_argument():
         HookManager([Wrong()])
 
 
+@pytest.mark.parametrize("hook", [3, object(), lambda: None])
+def test_no_hook_at_all(hook):
+    """An object without any hook is an error, not silence."""
+    with pytest.raises(SettingsError, match="has no method marked @hook_impl"):
+        HookManager([hook])
+
+
 def test_unknown_hook():
     """An implementation of a hook that does not exist is named."""
 

@@ -106,3 +106,26 @@ def test_wrong_registry(make_project, text, message):
     project = bootstrap_project(make_project({"src/shop/pipeline_registry.py": text}).root)
     with pytest.raises((PipelineError, ProjectCodeError), match=message):
         load_pipelines(project)
+
+
+def test_a_folder_that_is_no_package(make_project):
+    """A folder of pipelines without __init__.py is not skipped in silence."""
+    project = bootstrap_project(with_pipelines(make_project, {"src/shop/pipelines/lost/nodes.py": ""}).root)
+    with pytest.raises(PipelineError, match=r"pipelines/lost has no __init__\.py"):
+        load_pipelines(project)
+
+
+def test_a_cycle_over_several_pipelines(make_project):
+    """A cycle that only the sum of pipelines has is said by its nodes, and no file of ours or Python's is blamed."""
+    two = ONE.format("b").replace('"b_in", "b_out"', '"a_out", "a_in"')
+    project = bootstrap_project(with_pipelines(make_project, {"src/shop/pipelines/b/__init__.py": two}).root)
+    with pytest.raises(PipelineError, match=r"^These nodes wait for each other: (a -> b -> a|b -> a -> b)\."):
+        load_pipelines(project)
+
+
+def test_an_error_that_cannot_tell_itself(make_project):
+    """An exception whose text can't be made is named by its type."""
+    text = "class Mute(Exception):\n    def __str__(self): raise RuntimeError\nraise Mute\n"
+    project = with_pipelines(make_project, {"src/shop/pipelines/b/__init__.py": text})
+    with pytest.raises(ProjectCodeError, match=r"^src/shop/pipelines/b/__init__\.py, line 3: Mute"):
+        load_pipelines(bootstrap_project(project.root))

@@ -51,7 +51,7 @@ def read_document(content: bytes, name: str) -> dict[Any, Any]:
         data = _READERS[name.rpartition(".")[2]](_decode(content))
     except UnreadableError as error:
         line = "" if error.line is None else f", line {error.line}"
-        raise ConfigError(f"{name}{line}: {error.reason}.", error.hint) from None
+        raise ConfigError(f"{name}{line}: {error.reason}.", error.hint or "Mend the file and try again.") from None
     if data is None:
         return {}
     if not isinstance(data, dict):

@@ -52,7 +52,10 @@ def open_source(path: Path, base_env: str) -> ConfSource:
     elif path.name.endswith(ARCHIVES):
         source = ArchiveSource(path, base_env)
     else:
-        raise ConfigError(f"The conf source {path} is neither a folder nor an archive ({', '.join(ARCHIVES)}).")
+        raise ConfigError(
+            f"The conf source {path} is neither a folder nor an archive ({', '.join(ARCHIVES)}).",
+            "Give the path of one that is there.",
+        )
     if base_env not in source.folders():
         raise ConfigError(f"The conf source {path} has no folder {base_env!r}.", f"Make {path.name}/{base_env}.")
     return source

@@ -68,6 +68,10 @@ def _register(manager: pluggy.PluginManager, hook: object, origin: str) -> None:
     try:
         manager.register(hook)
         manager.check_pending()
+        if not manager.get_hookcallers(hook):
+            raise SettingsError(
+                f"{origin} has no method marked @hook_impl.", "Mark its methods, or take it out of HOOKS."
+            )
     except (pluggy.PluginValidationError, ValueError) as error:
         reason = " ".join(str(error).split("\n")[-2:]).strip()
         raise SettingsError(f"{origin}: {reason}", "Mend the hook, or take it out of HOOKS.") from None

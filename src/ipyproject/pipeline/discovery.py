@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Mapping
+from pathlib import Path
+from reprlib import repr as shown
 from typing import TYPE_CHECKING
 
 from ipyproject.current import current_project
@@ -35,16 +37,17 @@ def find_pipelines() -> dict[str, Pipeline]:
     """
     project = current_project()
     found: dict[str, Pipeline] = {}
-    single = import_project_module(f"{project.package_name}.pipeline", optional=True, root=project.root)
+    single = import_project_module(f"{project.package_name}.pipeline", project, optional=True)
     if single is not None and hasattr(single, "create_pipeline"):
         found[DEFAULT] = _created(single, project)
     package_name = f"{project.package_name}.pipelines"
-    package = import_project_module(package_name, optional=True, root=project.root)
+    package = import_project_module(package_name, project, optional=True)
     if package is not None:
+        _refuse_folders_that_are_no_packages(package)
         for info in sorted(pkgutil.iter_modules(getattr(package, "__path__", ())), key=lambda info: info.name):
             if info.name.startswith("_"):
                 continue
-            module = import_project_module(f"{package_name}.{info.name}", root=project.root)
+            module = import_project_module(f"{package_name}.{info.name}", project)
             if module is not None:
                 found[info.name] = _created(module, project)
     return found
@@ -61,14 +64,25 @@ def load_pipelines(project: Project) -> PipelineRegistry:
         PipelineError: The registry is not a mapping of names to pipelines, or pipelines don't fit together.
     """
     name = f"{project.package_name}.pipeline_registry"
-    module = import_project_module(name, optional=True, root=project.root)
-    with explained("registering the pipelines", root=project.root):
+    module = import_project_module(name, project, optional=True)
+    with explained("registering the pipelines", project):
         registered = find_pipelines() if module is None else _registered(module)
         if DEFAULT not in registered:
-            registered = {DEFAULT: sum(registered.values(), start=Pipeline([]))} | registered
+            registered = {DEFAULT: Pipeline(registered.values())} | registered
         for pipeline in registered.values():
             _ = pipeline.nodes
     return PipelineRegistry(registered)
+
+
+def _refuse_folders_that_are_no_packages(package: ModuleType) -> None:
+    for location in getattr(package, "__path__", ()):
+        for folder in sorted(Path(location).iterdir()):
+            is_private = folder.name.startswith(("_", ".")) or not folder.name.isidentifier()
+            if not is_private and not (folder / "__init__.py").exists() and next(folder.glob("*.py"), None) is not None:
+                raise PipelineError(
+                    f"{folder} has no __init__.py, so its pipeline can't be found.",
+                    "Add one that gives create_pipeline(), or let the folder's name begin with '_'.",
+                )
 
 
 def _registered(module: ModuleType) -> dict[str, Pipeline]:
@@ -81,12 +95,13 @@ def _registered(module: ModuleType) -> dict[str, Pipeline]:
     registered = register()
     if not isinstance(registered, Mapping):
         raise PipelineError(
-            f"register_pipelines() in {module.__file__} returned {registered!r}.", "Return a dict: name -> Pipeline."
+            f"register_pipelines() in {module.__file__} returned {shown(registered)}.",
+            "Return a dict: name -> Pipeline.",
         )
     for name, pipeline in registered.items():
         if not isinstance(name, str) or not isinstance(pipeline, Pipeline):
             raise PipelineError(
-                f"register_pipelines() in {module.__file__} returned {pipeline!r} under {name!r}: no Pipeline.",
+                f"register_pipelines() in {module.__file__} returned {shown(pipeline)} under {name!r}: no Pipeline.",
                 "Write Pipeline([...]).",
             )
     return dict(registered)
@@ -99,8 +114,8 @@ def _created(module: ModuleType, project: Project) -> Pipeline:
             f"{module.__name__} has no function create_pipeline().",
             "Add one that returns a Pipeline (import it in the __init__.py), or let the name begin with '_'.",
         )
-    with explained(f"creating the pipeline of {module.__name__}", root=project.root):
+    with explained(f"creating the pipeline of {module.__name__}", project):
         pipeline = create()
     if not isinstance(pipeline, Pipeline):
-        raise PipelineError(f"create_pipeline() in {module.__file__} returned {pipeline!r}.", "Return a Pipeline.")
+        raise PipelineError(f"create_pipeline() in {module.__file__} returned {shown(pipeline)}.", "Return a Pipeline.")
     return pipeline
