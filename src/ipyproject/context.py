@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ipyproject.catalog import Catalog
 
@@ -13,6 +14,26 @@ if TYPE_CHECKING:
 
     from ipyproject.config import ConfigLoader
     from ipyproject.project import Project
+
+
+class FrozenParams(dict[str, Any]):
+    """Parameters as a dict that can't be changed by accident; copies of it can."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        super().__init__(
+            {key: FrozenParams(value) if isinstance(value, dict) else value for key, value in params.items()}
+        )
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("The parameters of a context are read-only: give extra_params to the session or to a run.")
+
+    __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = __ior__ = _refuse  # type: ignore[assignment]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
+        return {key: deepcopy(value, memo) for key, value in self.items()}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,6 @@ class RecordingRunner(Runner):
         names: Names of the nodes that were run, in order.
     """
 
-    name = "recording"
     names: list[str] = field(default_factory=list)
 
     def execute(self, nodes: tuple[Node, ...], run_node: Callable[[Node], None]) -> None:

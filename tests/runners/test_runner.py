@@ -133,6 +133,7 @@ def test_runner_by_name_class_and_path():
         ("no.such.Runner", "can't be imported"),
         ("ipyproject.runners.make_runner", "is no class"),
         (dict, "is no runner"),
+        ("ipyproject.runners.Runner", "can't be made: TypeError"),
     ],
 )
 def test_unknown_runner(runner, message):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
+import shutil
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -111,6 +114,7 @@ BROKEN = {
     "syntax": ({"src/shop/nodes.py": "x = 1\ndef double(:\n"}, r"src/shop/nodes\.py, line 2: SyntaxError"),
     "exception": ({"src/shop/nodes.py": "x = 1\n1 / 0\n"}, r"src/shop/nodes\.py, line 2: ZeroDivisionError"),
     "import": ({"src/shop/nodes.py": "import nowhere\n"}, r"src/shop/nodes\.py, line 1: ModuleNotFoundError"),
+    "null byte": ({"src/shop/nodes.py": "x = '\0'\n"}, r"^src/shop/nodes\.py(, line 1)?: SyntaxError"),
     "exit": ({"src/shop/nodes.py": "raise SystemExit(3)\n"}, r"src/shop/nodes\.py, line 1: SystemExit"),
     "settings": ({"src/shop/settings.py": "1 / 0\n"}, r"src/shop/settings\.py, line 1: ZeroDivisionError"),
     "registry": (
@@ -210,3 +214,217 @@ def test_no_reload_under_a_run(make_project):
     nodes.go_on.set()
     thread.join()
     assert session.last_run.status is Status.COMPLETED
+
+
+def test_the_old_session_closes_with_the_old_code(make_project):
+    """Hooks of the previous session see the code and the resources that they were made with; the new ones stay."""
+    hooks = """
+        from ipyproject import hook_impl
+        from shop.resources import POOL, closed_by
+        class Hooks:
+            @hook_impl
+            def before_session_closed(self):
+                closed_by(POOL)
+        HOOKS = (Hooks(),)
+        """
+    resources = """
+        class Pool:
+            open = True
+        POOL = Pool()
+        def closed_by(pool):
+            assert pool is POOL
+            pool.open = False
+        """
+    project = make_project(
+        {
+            "src/shop/resources.py": resources,
+            "src/shop/hooks.py": hooks,
+            "src/shop/settings.py": "from shop.hooks import HOOKS",
+        }
+    )
+    reload_project(project.root)
+    old_pool = importlib.import_module("shop.resources").POOL
+    project.write({"src/shop/resources.py": resources.replace("closed_by", "shut"), "src/shop/settings.py": ""})
+    project.write({"src/shop/hooks.py": "from shop.resources import shut"})
+    reload_project()
+    resources = importlib.import_module("shop.resources")
+    assert not old_pool.open
+    assert resources.POOL.open
+    assert hasattr(resources, "shut")
+    assert not hasattr(resources, "closed_by")
+
+
+@pytest.mark.parametrize("raised", ["KeyboardInterrupt", "SystemExit", "RuntimeError"])
+def test_an_old_hook_that_fails_does_not_stop_the_opening(make_project, raised):
+    """Whatever the previous session's closing raises, the new session is open and whole."""
+    hooks = f"""
+        from ipyproject import hook_impl
+        class Hooks:
+            @hook_impl
+            def before_session_closed(self): raise {raised}
+        HOOKS = (Hooks(),)
+        """
+    project = make_project({"src/shop/settings.py": hooks})
+    first = reload_project(project.root)
+    project.write({"src/shop/settings.py": ""})
+    second = reload_project()
+    assert first.state.value == "closed"
+    assert current_session() is second
+    with open_history(project.root) as store:
+        assert [record.session_id for record in store.sessions()] == [second.session_id, first.session_id]
+
+
+def test_every_open_session_is_asked_and_closed(make_project):
+    """A run of any open session is refused, not only one of the newest; a reload closes them all."""
+    project = make_project({"src/shop/nodes.py": WAITING})
+    first = reload_project(project.root)
+    second = project.open()
+    nodes = importlib.import_module("shop.nodes")
+    thread = threading.Thread(target=first.run)
+    thread.start()
+    nodes.started.wait(30)
+    with pytest.raises(SessionError, match=first.session_id):
+        reload_project()
+    nodes.go_on.set()
+    thread.join()
+    reload_project()
+    assert (first.state.value, second.state.value) == ("closed", "closed")
+
+
+def test_another_project_opened_beside(make_project):
+    """A session on another project does not lend its pipelines to the first: the first says so."""
+    first = make_project(folder="first").open()
+    second = make_project({"src/shop/pipeline_registry.py": None}, folder="second").open()
+    assert set(second.pipelines) == {"__default__"}
+    with pytest.raises(SessionError, match=r"Another project \(.*second\) was opened since"):
+        _ = first.pipelines
+
+
+def test_a_failed_opening_leaves_the_other_project(make_project):
+    """When another project can't be opened, an open session goes on with its own code."""
+    first = make_project(folder="first").open()
+    with pytest.raises(ProjectError):
+        make_project(folder="second").open(env="nope")
+    assert first.run()["total"] == 12
+    assert current_session() is first
+
+
+def test_source_folders_already_on_the_path(make_project, monkeypatch):
+    """The project that is opened leads sys.path, even where its folder was there further down."""
+    first = make_project(folder="first")
+    second = make_project({"conf/base/parameters.yml": "rate: 100", "src/shop/mark.py": ""}, folder="second")
+    monkeypatch.syspath_prepend(str(second.root / "src"))
+    monkeypatch.syspath_prepend(str(first.root / "src"))
+    session = second.open()
+    assert importlib.import_module("shop").__file__.startswith(str(second.root))
+    assert session.run()["total"] == 600
+
+
+def test_a_second_package_that_failed_half_way(make_project):
+    """Modules that a failed import left behind are executed anew once it is mended."""
+    broken = "from extra.a import V\nraise RuntimeError"
+    project = make_project(
+        {"src/extra/__init__.py": "", "src/extra/a.py": "V = 0", "src/shop/settings.py": "import extra"}
+    )
+    reload_project(project.root)
+    project.write({"src/extra/__init__.py": broken, "src/extra/a.py": "V = 1"})
+    with pytest.raises(ProjectError):
+        reload_project()
+    project.write({"src/extra/__init__.py": "from extra.a import V", "src/extra/a.py": "V = 22"})
+    reload_project()
+    assert importlib.import_module("extra").V == 22
+
+
+def test_a_module_that_puts_an_object_in_its_place(make_project):
+    """A module that replaces itself in sys.modules is executed anew like any other."""
+    text = "import sys\nclass C: value = {}\nsys.modules[__name__] = C()\n"
+    project = make_project({"src/cfg.py": text.format(1), "src/shop/settings.py": "import cfg"})
+    reload_project(project.root)
+    project.write({"src/cfg.py": text.format(22)})
+    reload_project()
+    assert importlib.import_module("cfg").value == 22
+
+
+def test_a_module_whose_class_was_changed(make_project):
+    """A module with a class of its own (lazy attributes) keeps its identity and its attributes."""
+    text = """
+        import sys, types
+        class Lazy(types.ModuleType):
+            @property
+            def x(self): return {}
+        sys.modules[__name__].__class__ = Lazy
+        """
+    project = make_project({"src/shop/lazy.py": text.format(1), "src/shop/settings.py": "import shop.lazy"})
+    reload_project(project.root)
+    lazy = importlib.import_module("shop.lazy")
+    project.write({"src/shop/lazy.py": text.format(22)})
+    reload_project()
+    assert importlib.import_module("shop.lazy") is lazy
+    assert lazy.x == 22
+
+
+def test_odd_objects_in_sys_modules(make_project, monkeypatch):
+    """Objects in sys.modules that raise for every attribute, or answer nonsense, are left alone."""
+
+    class Raises:
+        def __getattr__(self, name):
+            raise ImportError(name)
+
+    class Nonsense:
+        def __getattr__(self, name):
+            return lambda: None
+
+    monkeypatch.setitem(sys.modules, "lazything", Raises())
+    monkeypatch.setitem(sys.modules, "nonsense", Nonsense())
+    project = make_project()
+    reload_project(project.root)
+    assert reload_project().run()["total"] == 12
+
+
+def test_blocked_import_stays_blocked(make_project):
+    """A module that somebody blocked by None in sys.modules is not imported by a reload."""
+    project = make_project({"src/shop/opt.py": "1 / 0"})
+    reload_project(project.root)
+    sys.modules["shop.opt"] = None
+    reload_project()
+    assert sys.modules["shop.opt"] is None
+
+
+def test_namespace_packages_keep_their_identity(make_project):
+    """A package without __init__.py is the same object after a reload, and has its modules."""
+    project = make_project({"src/shop/ns/b.py": "V = 1", "src/shop/settings.py": "import shop.ns.b"})
+    reload_project(project.root)
+    namespace = importlib.import_module("shop.ns")
+    project.write({"src/shop/ns/b.py": "V = 22"})
+    reload_project()
+    assert sys.modules["shop"].ns is namespace
+    assert namespace.b.V == 22
+
+
+def test_compiled_modules_stay_and_stay_attached(make_project):
+    """An extension module can't be executed again: it stays, and is an attribute of its package as before."""
+    compiled = Path(importlib.util.find_spec("yaml._yaml").origin)  # PyYAML's own is a real one
+    project = make_project({"src/shop/settings.py": "import shop._yaml\nshop._yaml.CParser"})
+    shutil.copy(compiled, project.root / "src/shop" / compiled.name)
+    reload_project(project.root)
+    extension = sys.modules["shop._yaml"]
+    reload_project()
+    assert sys.modules["shop._yaml"] is getattr(sys.modules["shop"], "_yaml") is extension  # noqa: B009
+
+
+def test_one_context_whatever_the_threads(make_project):
+    """Threads that ask for the context at once get the same one, and its hooks are called once."""
+    session = make_project().open()
+    contexts, barrier = [], threading.Barrier(8)
+
+    def ask():
+        barrier.wait()
+        contexts.append(session.load_context())
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(contexts) == 8
+    assert all(context is contexts[0] for context in contexts)

@@ -6,12 +6,21 @@ import json
 import logging
 import re
 import threading
+from copy import deepcopy
 
 import pytest
 
 from ipyproject import Node, Pipeline, Session, SessionState, bootstrap_project, current_session
-from ipyproject.errors import DatasetError, DatasetNotFoundError, SessionError, UnknownEnvError, UnknownPipelineError
+from ipyproject.errors import (
+    DatasetError,
+    DatasetNotFoundError,
+    ProjectCodeError,
+    SessionError,
+    UnknownEnvError,
+    UnknownPipelineError,
+)
 from ipyproject.history import Status
+from ipyproject.session import open_history
 from ipyproject.testing import RecordingRunner
 
 
@@ -102,7 +111,7 @@ def test_selection_and_runner(make_project):
         session.run(from_nodes="add_up", runner=runner)
         assert runner.names == ["double", "add_up"]
         assert session.last_run.selection == {"pipeline": "__default__", "from_nodes": ["add_up"]}
-        assert session.last_run.runner == "recording"
+        assert session.last_run.runner == "ipyproject.testing.RecordingRunner"
         assert session.run("report", runner="sequential")["total"] == 12
 
 
@@ -341,3 +350,63 @@ def test_result_looks(make_project):
     assert list(result.timings) == ["double", "add_up"]
     with pytest.raises(KeyError, match=r"'doubled' is no output of this run.\nIts outputs: total\."):
         result["doubled"]
+
+
+def test_parameters_of_the_context_are_read_only(make_project):
+    """Parameters can't be changed under the catalog; copies of them are ordinary and can."""
+    with make_project().open() as session:
+        params = session.load_context().params
+        with pytest.raises(TypeError, match="read-only"):
+            params["rate"] = 99
+        with pytest.raises(TypeError, match="read-only"):
+            params["model"].update(seed=1)
+        copy = deepcopy(params)
+        copy["model"]["seed"] = 1
+        assert json.loads(json.dumps(params)) == {"rate": 2, "model": {"test_share": 0.25, "seed": 7}}
+
+
+def test_a_node_that_exits(make_project):
+    """sys.exit in a node is a failure that names the node, not the end of the process."""
+    files = {"src/shop/nodes.py": "import sys\ndef double(orders, rate): sys.exit(0)\ndef add_up(doubled): ...\n"}
+    with (
+        make_project(files).open() as session,
+        pytest.raises(ProjectCodeError, match=r"'double' called sys\.exit\(0\)"),
+    ):
+        session.run()
+
+
+def test_notes_are_added_once(make_project):
+    """An exception object that is raised by every run says once where it came from."""
+    files = {
+        "src/shop/nodes.py": "E = ValueError('always')\ndef double(orders, rate): raise E\ndef add_up(doubled): ..."
+    }
+    with make_project(files).open() as session:
+        for _ in range(3):
+            with pytest.raises(ValueError, match="always") as caught:
+                session.run()
+    assert len(caught.value.__notes__) == 1
+
+
+def test_logged_facts_and_metrics(make_project):
+    """Facts and metrics are in the session's data and in its record; a metric knows the run it was logged in."""
+    files = {
+        "src/shop/nodes.py": """
+            from ipyproject import current_session
+            def double(orders, rate):
+                current_session().log_metric("orders", len(orders))
+                return orders
+            def add_up(doubled): return 1
+            """
+    }
+    project = make_project(files)
+    with project.open() as session:
+        session.log(team="penguins", odd={1, 2})
+        session.run()
+        assert session.data["facts"]["team"] == "penguins"
+        with pytest.raises(SessionError, match="'bad' is no number"):
+            session.log_metric("bad", "x")
+    with open_history(project.root) as store:
+        assert store.facts(session.session_id)["team"] == "penguins"
+        [metric] = store.metrics(session.session_id)
+        assert store.parameters(session.session_id) == {"rate": 2, "model": {"test_share": 0.25, "seed": 7}}
+    assert (metric.name, metric.value, metric.run_id) == ("orders", 3.0, session.last_run.run_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from traceback import format_exception
 from typing import TYPE_CHECKING
 
 from traitlets.config import Application
@@ -31,12 +32,14 @@ def open_at_startup(shell: InteractiveShell, magics: ProjectMagics) -> None:
     except ProjectNotFoundError:
         return
     except ProjectError as error:
-        magics.announce(str(error))
+        magics.announce(error.told())
         return
     try:
         magics.announce(magics.open_and_describe(""))
-    except ProjectError as error:
-        magics.announce(f"{type(error).__name__}: {error}\n%reload_project opens the project once that is mended.")
+    except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001
+        # Whatever it is, the kernel must start, and the user must see it.
+        told = error.told() if isinstance(error, ProjectError) else "".join(format_exception(error))
+        magics.announce(f"{type(error).__name__}: {told}\n%reload_project opens the project once that is mended.")
 
 
 def is_starting(shell: InteractiveShell) -> bool:

@@ -10,9 +10,9 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from traitlets import Unicode
 
 from ipyproject.config import PARAMS_HELP, parse_params
-from ipyproject.display.text import opened_text
+from ipyproject.display.messages import opened_text
 from ipyproject.notebook.arguments import split_line
-from ipyproject.session import Session, reload_project
+from ipyproject.session import Origin, Session, reload_project
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -92,8 +92,7 @@ class ProjectMagics(Magics):
             env=options.env or self.env or None,
             extra_params=parse_params(options.params) if options.params else None,
             conf_source=options.conf_source or self.conf_source or None,
-            started_by="notebook",
-            invocation={"line": magic_line},
+            origin=Origin("notebook", {"line": magic_line}),
         )
         context = session.load_context()
         self.shell.push(dict(zip(NAMES, (session, context, context.catalog, session.pipelines), strict=True)))

@@ -9,10 +9,17 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ipyproject.errors import DatasetNotFoundError, PipelineError, SettingsError, did_you_mean
+from ipyproject.errors import (
+    DatasetNotFoundError,
+    PipelineError,
+    ProjectCodeError,
+    SettingsError,
+    described,
+    did_you_mean,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from ipyproject.catalog import Catalog
     from ipyproject.current import SessionInfo
@@ -52,8 +59,6 @@ class Runner(ABC):
     A subclass says only in which order, and where, nodes are executed: :meth:`execute`.
     """
 
-    name = "runner"
-
     @abstractmethod
     def execute(self, nodes: tuple[Node, ...], run_node: Callable[[Node], None]) -> None:
         """Call ``run_node`` for each of ``nodes``, which are in an order in which they can run."""
@@ -86,6 +91,11 @@ class Runner(ABC):
         check_inputs(pipeline, catalog)
         step = _Step(pipeline, catalog, session, hooks, listener or RunListener(), keep=keep)
         self.execute(pipeline.nodes, step)
+
+    def import_path(self) -> str:
+        """Return what :func:`make_runner` makes such a runner from: its short name if it has one, else its path."""
+        path = f"{type(self).__module__}.{type(self).__qualname__}"
+        return next((name for name, known in _RUNNERS.items() if known == path), path)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -121,7 +131,7 @@ class _Step:
         try:
             outputs = self._quietly(node) if self._hooks is None else self._with_hooks(node, self._hooks)
         except BaseException as error:
-            error.add_note(f"In node {node.name!r} ({node.place()}).")
+            _add_note(error, f"In node {node.name!r} ({node.place()}).")
             self._listener.node_ended(NodeOutcome(node, start, time.perf_counter() - begin, {}, error))
             raise
         self._listener.node_ended(NodeOutcome(node, start, time.perf_counter() - begin, outputs))
@@ -131,7 +141,7 @@ class _Step:
     def _quietly(self, node: Node) -> dict[str, Any]:
         __tracebackhide__ = True
         catalog = self._catalog
-        outputs = node({name: catalog.load(name) for name in node.inputs})
+        outputs = _called(node, {name: catalog.load(name) for name in node.inputs})
         for name, data in outputs.items():
             catalog.save(name, data)
         self._confirm(node)
@@ -147,7 +157,7 @@ class _Step:
             hooks.call("after_dataset_loaded", dataset_name=name, data=inputs[name], node=node)
         hooks.call("before_node_run", node=node, catalog=catalog, inputs=inputs, session=session)
         try:
-            outputs = node(inputs)
+            outputs = _called(node, inputs)
         except Exception as error:
             hooks.call("on_node_error", error=error, node=node, catalog=catalog, inputs=inputs, session=session)
             raise
@@ -175,6 +185,23 @@ class _Step:
             consumers_left[name] -= 1
             if not consumers_left[name] and name in self._releasable:
                 self._catalog.release(name)
+
+
+def _called(node: Node, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    __tracebackhide__ = True
+    try:
+        return node(inputs)
+    except SystemExit as error:  # it would end the process as if all had gone well
+        raise ProjectCodeError(
+            f"Node {node.name!r} called sys.exit({error.code!r}) ({node.place()}).",
+            "Let it raise an exception that says what is wrong.",
+        ) from error
+
+
+def _add_note(error: BaseException, note: str) -> None:
+    """Say where an exception was raised; the same object may be raised again, and may have its own ``add_note``."""
+    if note not in getattr(error, "__notes__", ()):
+        BaseException.add_note(error, note)
 
 
 _NODE_HOOKS = (
@@ -219,7 +246,10 @@ def make_runner(runner: str | type | Runner) -> Runner:
         return runner
     if isinstance(runner, str):
         runner = _runner_class(runner)
-    made = runner()
+    try:
+        made = runner()
+    except Exception as error:  # abstract, needs arguments, or raises
+        raise SettingsError(f"The runner {runner!r} can't be made: {described(error)}", "Mend it.") from error
     if not isinstance(made, Runner):
         raise SettingsError(f"{runner!r} is no runner.", "Derive it from ipyproject.runners.Runner.")
     return made
@@ -235,8 +265,10 @@ def _runner_class(name: str) -> type:
         raise SettingsError(f"There is no runner {name!r}.", did_you_mean(name, _RUNNERS, "Runners"))
     try:
         found = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError) as error:
-        raise SettingsError(f"The runner {name!r} can't be imported: {error}.", "Mend its name.") from None
+    except Exception as error:
+        raise SettingsError(
+            f"The runner {name!r} can't be imported: {described(error)}", "Mend its name, or its module."
+        ) from error
     if not isinstance(found, type):
         raise SettingsError(f"{name} is no class.", "Name a class derived from ipyproject.runners.Runner.")
     return found

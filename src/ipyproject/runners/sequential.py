@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 class SequentialRunner(Runner):
     """Runs the nodes one after the other."""
 
-    name = "sequential"
-
     def execute(self, nodes: tuple[Node, ...], run_node: Callable[[Node], None]) -> None:
         """Run each node in turn."""
         __tracebackhide__ = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ipyproject.config import ConfigLoader
-    from ipyproject.history import StartedBy
     from ipyproject.project import Project
+    from ipyproject.session.origin import Origin
 
 
 def describe(data: Any) -> dict[str, Any]:
@@ -39,8 +40,7 @@ def session_record(
     project: Project,
     config: ConfigLoader,
     extra_params: Mapping[str, Any],
-    started_by: StartedBy,
-    invocation: Mapping[str, Any],
+    origin: Origin,
 ) -> SessionRecord:
     """Return what is known of a session as it opens."""
     return SessionRecord(
@@ -52,7 +52,16 @@ def session_record(
         start=datetime.now(UTC),
         conf_source=str(config.conf_source),
         extra_params=dict(extra_params),
-        started_by=started_by,
-        invocation=dict(invocation),
+        started_by=origin.started_by,
+        invocation=dict(origin.invocation),
+        replay_of=origin.replay_of,
+        ipyproject_version=installed_version("ipyproject"),
+        package_version=installed_version(project.package_name),
         **process_facts(),
     )
+
+
+def installed_version(package_name: str) -> str | None:
+    """Return the version that a loaded package says it has."""
+    said = getattr(sys.modules.get(package_name), "__version__", None)
+    return said if isinstance(said, str) else None

@@ -126,7 +126,9 @@ class SessionBook:
         return record
 
     def close(self, error: BaseException | None) -> None:
-        """Take down how the session ended."""
+        """Take down how the session ended; one that was never opened leaves no record."""
+        if self._waiting is not None:
+            return
         end, status = datetime.now(UTC), status_of(error)
         failure = ErrorRecord.of(error) if error is not None else None
         self._record = replace(self._record, status=status, end=end, exception=failure)

@@ -11,10 +11,10 @@ from ipyproject.reloading import ModuleTransaction
 from ipyproject.session.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from ipyproject.history import StartedBy
+    from ipyproject.session.origin import Origin
 
 
 def reload_project(
@@ -24,10 +24,9 @@ def reload_project(
     extra_params: Mapping[str, Any] | None = None,
     conf_source: str | Path | None = None,
     *,
-    started_by: StartedBy = "script",
-    invocation: Mapping[str, Any] | None = None,
+    origin: Origin | None = None,
 ) -> Session:
-    """Execute a project's code anew and open a session on it; then close the previous one.
+    """Execute a project's code anew and open a session on it; then close those that were open.
 
     The arguments are those of :meth:`Session.create`.
 
@@ -39,12 +38,9 @@ def reload_project(
             are as they were.
         SessionError: A run of the open session is still going on.
     """
-    previous = current.current_session()
-    if previous is not None and previous.is_running:
-        raise SessionError(
-            f"Session {previous.session_id} is still running; reloading now would change code under it.",
-            "Wait for the run or interrupt it first.",
-        )
+    __tracebackhide__ = True
+    previous = current.open_sessions()
+    _refuse_under_a_run(previous)
     opened_before = [current.current_project()] if current.has_project() else []
     if project_path is None and opened_before and opened_before[0].source_dir is None:
         project = opened_before[0]  # an installed project: there is no pyproject.toml to read again
@@ -59,13 +55,24 @@ def reload_project(
             env,
             extra_params,
             conf_source,
-            started_by=started_by,
-            invocation=invocation,
+            origin=origin,
         )
         session.load_context()
         _ = session.pipelines
-        transaction.execute_rest(project.root)
-    if previous is not None:
-        previous.close()
+        transaction.execute_rest(project)
+        _refuse_under_a_run(previous)  # one may have been started by another thread meanwhile
+    if previous:
+        with transaction.as_before():
+            for old in reversed(previous):
+                old.close()
     session.begin()
     return session
+
+
+def _refuse_under_a_run(sessions: Iterable[Session]) -> None:
+    for session in sessions:
+        if session.is_running:
+            raise SessionError(
+                f"Session {session.session_id} is still running; reloading now would change code under it.",
+                "Wait for the run or interrupt it first.",
+            )

@@ -13,12 +13,12 @@ from ipyproject.session.record import SessionBook, status_of
 from ipyproject.session.result import RunResult
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from ipyproject.catalog import Catalog
     from ipyproject.current import SessionInfo
     from ipyproject.hooks import HookManager
-    from ipyproject.pipeline import Pipeline
+    from ipyproject.pipeline import Pipeline, Selection
     from ipyproject.runners import Runner
 
 
@@ -44,6 +44,28 @@ class _Collector(RunListener):
         self.book.node_ended(self.run_id, record)
         for name in self.wanted.intersection(outcome.outputs):
             self.outputs[name] = outcome.outputs[name]
+
+
+def recorded_selection(
+    pipeline: str | Pipeline,
+    selection: Selection,
+    load_versions: Mapping[str, str] | None,
+    inputs: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Return what a run was asked for, as its record keeps it.
+
+    A pipeline that is not in the registry is kept by what it looks like, and inputs that were handed over by their
+    names: enough to see, not enough to replay.
+    """
+    asked_for: dict[str, Any] = (
+        {"pipeline": pipeline} if isinstance(pipeline, str) else {"own_pipeline": repr(pipeline)}
+    )
+    asked_for |= selection.as_dict()
+    if load_versions:
+        asked_for["load_versions"] = dict(load_versions)
+    if inputs:
+        asked_for["inputs"] = sorted(inputs)
+    return asked_for
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ import sys
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Self
 
 from ipyproject import current
-from ipyproject.bootstrap import bootstrap_project
+from ipyproject.bootstrap import bootstrap_project, unchanged_on_failure
 from ipyproject.config import ConfigLoader, merge_params
-from ipyproject.context import Context, build_catalog
-from ipyproject.errors import SessionError, UnknownPipelineError, did_you_mean
+from ipyproject.context import Context, FrozenParams, build_catalog
+from ipyproject.errors import ConfigError, SessionError, UnknownPipelineError, described, did_you_mean
 from ipyproject.history import NullRecorder, Recorder, RunRecord, new_id
 from ipyproject.hooks import HookManager
 from ipyproject.importing import explained
@@ -23,8 +24,9 @@ from ipyproject.pipeline import Pipeline, PipelineRegistry, Selection, load_pipe
 from ipyproject.pipeline.discovery import DEFAULT
 from ipyproject.runners import Runner, make_runner
 from ipyproject.session.facts import session_record
+from ipyproject.session.origin import Origin
 from ipyproject.session.record import SessionBook
-from ipyproject.session.running import PlannedRun
+from ipyproject.session.running import PlannedRun, recorded_selection
 from ipyproject.session.store import store_location
 from ipyproject.settings import Settings, load_settings
 
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from types import TracebackType
 
-    from ipyproject.history import BaseRecorder, SessionRecord, StartedBy
+    from ipyproject.history import BaseRecorder, SessionRecord
     from ipyproject.pipeline.selection import Names
     from ipyproject.project import Project
     from ipyproject.session.result import RunResult
@@ -76,6 +78,7 @@ class Session:
         self._hooks = HookManager(settings.hooks, settings.disable_hooks_for_plugins)
         self._context: Context | None = None
         self._pipelines: PipelineRegistry | None = None
+        self._lock = RLock()
         self._closers: list[Callable[[], None]] = []
 
     @classmethod
@@ -87,8 +90,7 @@ class Session:
         extra_params: Mapping[str, Any] | None = None,
         conf_source: str | Path | None = None,
         *,
-        started_by: StartedBy = "script",
-        invocation: Mapping[str, Any] | None = None,
+        origin: Origin | None = None,
     ) -> Self:
         """Open a session.
 
@@ -99,8 +101,7 @@ class Session:
             env: A folder of the conf source. By default ``IPYPROJECT_ENV``, then the project's default.
             extra_params: Parameters that are merged over those of the configuration.
             conf_source: A folder, ``.zip`` or ``.tar.gz`` with the configuration, relative to the working directory.
-            started_by: What opens it, for the record.
-            invocation: How: the magic's line, the command and its flags.
+            origin: What opens it, for the record.
 
         Raises:
             ProjectError: The project, its settings or its configuration can't be used; no session was opened.
@@ -111,8 +112,7 @@ class Session:
             env,
             extra_params,
             conf_source,
-            started_by=started_by,
-            invocation=invocation,
+            origin=origin,
         )
         session.begin()
         return session
@@ -126,36 +126,32 @@ class Session:
         extra_params: Mapping[str, Any] | None = None,
         conf_source: str | Path | None = None,
         *,
-        started_by: StartedBy = "script",
-        invocation: Mapping[str, Any] | None = None,
+        origin: Origin | None = None,
     ) -> Self:
         """Do all that :meth:`create` does but for the record, which :meth:`begin` opens.
 
         A reload needs the two apart: the new session must be whole before the previous one is closed.
         """
-        if project_path is not None or not current.has_project():
-            project = bootstrap_project(project_path)
-        else:
-            project = current.current_project()
-        settings = load_settings(project)
-        config = ConfigLoader(
-            _conf_source(conf_source, settings, project),
-            env=env or os.environ.get(ENV_VARIABLE) or None,
-            base_env=settings.config.base_env,
-            default_env=settings.config.default_env,
-            patterns=settings.config.patterns,
-            resolvers=settings.config.resolvers,
-            extra_params=extra_params,
-        )
-        record = session_record(project, config, extra_params or {}, started_by, invocation or {})
-        recorder = Recorder(store_location(settings), root=project.root) if save_on_close else NullRecorder()
-        session = cls(project, settings, config, record, recorder)
-        current.push_session(session)
-        try:
+        with unchanged_on_failure():
+            if project_path is not None or not current.has_project():
+                project = bootstrap_project(project_path)
+            else:
+                project = current.current_project()
+            settings = load_settings(project)
+            config = ConfigLoader(
+                _conf_source(conf_source, settings, project),
+                env=env or os.environ.get(ENV_VARIABLE) or None,
+                base_env=settings.config.base_env,
+                default_env=settings.config.default_env,
+                patterns=settings.config.patterns,
+                resolvers=settings.config.resolvers,
+                extra_params=extra_params,
+            )
+            record = session_record(project, config, extra_params or {}, origin or Origin())
+            recorder = Recorder(store_location(settings), root=project.root) if save_on_close else NullRecorder()
+            session = cls(project, settings, config, record, recorder)
+            current.push_session(session)
             session._hooks_while_opening("after_session_created")
-        except BaseException:
-            current.drop_session(session)
-            raise
         return session
 
     def begin(self) -> None:
@@ -240,9 +236,11 @@ class Session:
     def pipelines(self) -> PipelineRegistry:
         """Name -> pipeline, ``__default__`` among them; read-only."""
         self._check_open("look at its pipelines")
-        if self._pipelines is None:
-            self._pipelines = load_pipelines(self._project)
-        return self._pipelines
+        with self._lock:
+            if self._pipelines is None:
+                self._check_current()
+                self._pipelines = load_pipelines(self._project)
+            return self._pipelines
 
     @property
     def catalog(self) -> Any:
@@ -257,14 +255,18 @@ class Session:
             CatalogError: A dataset's definition is not understood.
         """
         self._check_open("load its context")
-        if self._context is None:
-            catalog = build_catalog(self._config, self._project.root)
-            self._hooks_while_opening("after_catalog_created", catalog=catalog)
-            context = Context(self._project, self.env, self._config["parameters"], self._config, catalog)
-            self._hooks_while_opening("after_context_created", context=context)
-            self._context = context
-            self._book.parameters(context.params)
-        return self._context
+        with self._lock:
+            if self._context is None:
+                self._context = self._new_context()
+            return self._context
+
+    def _new_context(self) -> Context:
+        catalog = build_catalog(self._config, self._project.root)
+        self._hooks_while_opening("after_catalog_created", catalog=catalog)
+        context = Context(self._project, self.env, FrozenParams(self._config["parameters"]), self._config, catalog)
+        self._hooks_while_opening("after_context_created", context=context)
+        self._book.parameters(context.params)
+        return context
 
     def run(
         self,
@@ -329,8 +331,8 @@ class Session:
                 run_id=run_id,
                 session_id=self.session_id,
                 start=datetime.now(UTC),
-                selection={"pipeline": pipeline if isinstance(pipeline, str) else repr(pipeline)} | selection.as_dict(),
-                runner=used_runner.name,
+                selection=recorded_selection(pipeline, selection, load_versions, inputs),
+                runner=used_runner.import_path(),
                 extra_params=dict(extra_params or {}),
             ),
             pipeline=chosen,
@@ -369,8 +371,12 @@ class Session:
         for closer in reversed(closers):
             try:
                 closer()
-            except Exception:
-                _logger.exception("Closing session %s: one step failed, the rest goes on.", self.session_id)
+            except BaseException as failure:
+                # The traceback is that of a hook, through our code: for those who look for it.
+                _logger.warning(
+                    "Closing session %s: a step failed and the rest went on: %s", self.session_id, described(failure)
+                )
+                _logger.debug("The failed step:", exc_info=failure)
         self._state = SessionState.CLOSED
 
     def __enter__(self) -> Self:
@@ -387,7 +393,7 @@ class Session:
         return f"Session({self.session_id!r}, project={name!r}, env={self.env!r}, {self._state.value})"
 
     def _hooks_while_opening(self, name: str, **arguments: Any) -> None:
-        with explained(f"calling the hooks {name}", root=self._project.root):
+        with explained(f"calling the hooks {name}", self._project):
             self._hooks.call(name, session=self, **arguments)
 
     def _check_open(self, what: str) -> None:
@@ -395,6 +401,14 @@ class Session:
             raise SessionError(
                 f"Session {self.session_id} is closed; it can't {what}.",
                 "Open a new one: Session.create(), or %reload_project in a notebook.",
+            )
+
+    def _check_current(self) -> None:
+        if current.current_project() != self._project:
+            raise SessionError(
+                f"Another project ({current.current_project().root}) was opened since, so the code of "
+                f"{self._project.project_name} can't be loaded for session {self.session_id} any more.",
+                "Open a new session on it.",
             )
 
     def _pipeline(self, pipeline: str | Pipeline) -> Pipeline:
@@ -433,8 +447,13 @@ class Session:
 
 
 def _conf_source(asked_for: str | Path | None, settings: Settings, project: Project) -> Path:
-    if asked_for is not None:
-        return Path(asked_for).expanduser().resolve()
-    if settings.conf_source is not None:
-        return project.root / Path(settings.conf_source).expanduser()
+    try:
+        if asked_for is not None:
+            return Path(asked_for).expanduser().resolve()
+        if settings.conf_source is not None:
+            return project.root / Path(settings.conf_source).expanduser()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConfigError(
+            f"The conf source {str(asked_for or settings.conf_source)!r} can't be used: {error}.", "Give another path."
+        ) from None
     return project.conf_source
