@@ -29,6 +29,7 @@ def test_everything(make_project):
         CONF_SOURCE = "config"
         CONFIG = {"base_env": "common", "default_env": "dev", "patterns": {"spark": ["spark*"]}, "resolvers": {"one": int}}
         SESSION_STORE = "sqlite:///x.db"
+        SESSION_ENVIRONMENT = ["AWS_PROFILE", "SLURM_*"]
         RUNNER = "sequential"
         lower_case_names_are_free = 1
         """,
@@ -36,6 +37,7 @@ def test_everything(make_project):
     assert type(settings.hooks[0]).__name__ == "Hook"
     assert settings.disable_hooks_for_plugins == ("telemetry",)
     assert (settings.conf_source, settings.session_store) == ("config", "sqlite:///x.db")
+    assert settings.session_environment == ("AWS_PROFILE", "SLURM_*")
     assert (settings.config.base_env, settings.config.default_env) == ("common", "dev")
     assert settings.config.patterns == {"spark": ("spark*",)}
     with pytest.raises(TypeError):

@@ -18,6 +18,7 @@ from ipyproject.settings import load_settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
 
 def bootstrap_project(path: str | Path | None = None) -> Project:
@@ -90,13 +91,38 @@ def unchanged_on_failure() -> Iterator[None]:
     try:
         yield
     except BaseException:
-        names = _modules_of(current.snapshot().project) + _modules_of(before.project)
-        for name in names:
-            if name not in modules:
-                sys.modules.pop(name, None)
-        sys.modules.update({name: module for name, module in modules.items() if sys.modules.get(name) is not module})
-        current.restore(before)
+        _put_back(before, modules)
         raise
+
+
+@contextmanager
+def visited_project(path: str | Path | None) -> Iterator[Project]:
+    """Give a project for the block: the current one if it is meant, else one that leaves no trace in this process.
+
+    Args:
+        path: A folder in the project. By default the current project, else the one found upward from the working
+            directory.
+
+    Raises:
+        ProjectError: No project there, or it is broken.
+    """
+    now = current.snapshot().project
+    if now is not None and (path is None or (now.source_dir is not None and find_project(path) == now.root)):
+        yield now
+        return
+    before, modules = current.snapshot(), dict(sys.modules)
+    try:
+        yield bootstrap_project(path)
+    finally:
+        _put_back(before, modules)
+
+
+def _put_back(before: current.CurrentSnapshot, modules: dict[str, ModuleType]) -> None:
+    for name in _modules_of(current.snapshot().project) + _modules_of(before.project):
+        if name not in modules:
+            sys.modules.pop(name, None)
+    sys.modules.update({name: module for name, module in modules.items() if sys.modules.get(name) is not module})
+    current.restore(before)
 
 
 def _make_current(project: Project) -> Project:

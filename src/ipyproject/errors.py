@@ -54,8 +54,10 @@ class ProjectError(Exception):
         return f"{text}\n{self.hint}" if self.hint else text
 
     def told(self) -> str:
-        """Return the whole message, with the notes that were added on its way: which node was running."""
-        return "\n".join((str(self), *getattr(self, "__notes__", ())))
+        """Return the whole message, with the notes that were added on its way, and with secrets in it hidden."""
+        from ipyproject.masking import masked_text
+
+        return masked_text("\n".join((str(self), *getattr(self, "__notes__", ()))))
 
     def _render_traceback_(self) -> list[str]:
         """IPython's protocol for exceptions that say themselves how they are shown."""

@@ -45,6 +45,8 @@ class Settings:
         conf_source: Where the configuration lies, relative to the project's root (``CONF_SOURCE``).
         config: How it is read (``CONFIG``).
         session_store: Path or URL of the session store (``SESSION_STORE``).
+        session_environment: Names and patterns (``AWS_*``) of environment variables that sessions record beside
+            ``IPYPROJECT_*`` (``SESSION_ENVIRONMENT``).
         runner: The runner's name or its class (``RUNNER``).
     """
 
@@ -53,6 +55,7 @@ class Settings:
     conf_source: str | None = None
     config: ConfigSettings = field(default_factory=ConfigSettings)
     session_store: str | None = None
+    session_environment: tuple[str, ...] = ()
     runner: str | type = "sequential"
 
 
@@ -160,5 +163,6 @@ _READERS: dict[str, Callable[[object, str], Any]] = {
     "CONF_SOURCE": _text,
     "CONFIG": _config,
     "SESSION_STORE": _text,
+    "SESSION_ENVIRONMENT": _texts,
     "RUNNER": _runner,
 }

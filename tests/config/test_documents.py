@@ -198,9 +198,10 @@ def test_the_pure_python_parser_reads_the_same():
         "except Exception as error: print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    values, error = done.stdout.splitlines()
+    values, error, hint = done.stdout.splitlines()
     assert values == "{'a': 0.001, 'b': '2024-01-31', 'c': {'x': 1}, 'd': {'x': 1, 'y': 31}}"
     assert error == "a.yml, line 2: the key 'a' is there twice (first on line 1)."
+    assert hint == "Mend the file and try again."
 
 
 def test_load_yaml_keeps_dates_as_text():

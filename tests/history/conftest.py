@@ -5,15 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 from ipyproject.history import NodeRecord, Recorder, RunRecord, SessionRecord, Status, new_id, open_store, process_facts
+from ipyproject.history.idle import close_idle_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from ipyproject.history import Store
 
@@ -27,7 +29,7 @@ from pathlib import Path
 from ipyproject.history import *
 from ipyproject.history.process import process_token
 
-location = Path(sys.argv[1])
+location = sys.argv[1] if "://" in sys.argv[1] else Path(sys.argv[1])
 
 def opened(**changes):
     return SessionRecord(session_id=new_id(), project="p", package_name="p", project_root="/p", env="local",
@@ -43,11 +45,56 @@ def location(tmp_path: Path) -> Path:
     return tmp_path / ".ipyproject" / "history.db"
 
 
-@pytest.fixture(params=["sqlite"])
-def store(request: pytest.FixtureRequest, location: Path) -> Iterator[Store]:
+class PostgresServer:
+    """A real server, which can be stopped and started."""
+
+    def __init__(self, keeper: subprocess.Popen[str]) -> None:
+        self._keeper = keeper
+        self.url = keeper.stdout.readline().strip()
+
+    def stop(self) -> None:
+        self._tell("stop")
+
+    def start(self) -> None:
+        self._tell("start")
+
+    def execute(self, sql: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            cursor = connection.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+    def _tell(self, what: str) -> None:
+        self._keeper.stdin.write(f"{what}\n")
+        self._keeper.stdin.flush()
+        assert self._keeper.stdout.readline() == "done\n"
+
+
+@pytest.fixture(scope="session")
+def running_postgres() -> Iterator[PostgresServer]:
+    command = [sys.executable, Path(__file__).with_name("keep_server.py")]
+    keeper = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    with keeper:  # whose end of the pipe is closed then
+        yield PostgresServer(keeper)
+
+
+@pytest.fixture
+def postgres(running_postgres: PostgresServer) -> Iterator[PostgresServer]:
+    """A server without a store in it."""
+    yield running_postgres
+    close_idle_store()
+    running_postgres.execute("DROP SCHEMA IF EXISTS ipyproject CASCADE")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def anywhere(request: pytest.FixtureRequest, location: Path) -> Path | str:
+    """The location of a store that is not there yet, of each kind."""
+    return location if request.param == "sqlite" else request.getfixturevalue("postgres").url
+
+
+@pytest.fixture
+def store(anywhere: Path | str) -> Iterator[Store]:
     """An empty store of each kind."""
-    assert request.param == "sqlite"
-    with open_store(location) as store:
+    with open_store(anywhere) as store:
         yield store
 
 
@@ -100,12 +147,13 @@ def a_node() -> Callable[..., NodeRecord]:
 
 
 @pytest.fixture
-def start(location: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def start(request: pytest.FixtureRequest, location: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start a process that executes code; `location`, `opened()` and `finished(name)` are known to it."""
     running: list[subprocess.Popen[str]] = []
+    where = request.getfixturevalue("anywhere") if "anywhere" in request.fixturenames else location
 
     def start(code: str, *arguments: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", PRELUDE + code, str(location), *arguments]
+        command = [sys.executable, "-c", PRELUDE + code, str(where), *arguments]
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

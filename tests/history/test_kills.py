@@ -2,47 +2,78 @@ from __future__ import annotations
 
 import random
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from ipyproject.history import Status, open_store
-from ipyproject.history.opening import spool_of
+from ipyproject.history.opening import open_for_reading
+from ipyproject.history.recorder import FLUSH_SECONDS
 
-SESSION = """
-recorder = Recorder(location)
-record = opened()
-print(record.session_id, flush=True)
-recorder.session_opened(record)
-print("opened", flush=True)
+SESSIONS = """
+def tell(*words):
+    os.write(1, (" ".join(map(str, words)) + "\\n").encode())
+
 while True:
-    run = RunRecord(run_id=new_id(), session_id=record.session_id, start=datetime.now(UTC))
-    recorder.run_started(run)
-    for number in range(50):
-        recorder.node_finished(run.run_id, finished(f"node {number}"))
-        time.sleep(0.0005)
-    recorder.run_finished(run.run_id, Status.COMPLETED, datetime.now(UTC))
+    recorder = Recorder(location)
+    record = opened()
+    recorder.session_opened(record)
+    tell("opened", record.session_id)
+    for _ in range(3):
+        run = RunRecord(run_id=new_id(), session_id=record.session_id, start=datetime.now(UTC))
+        recorder.run_started(run)
+        for number in range(100):
+            recorder.node_finished(run.run_id, finished(f"{number:03}"))
+            tell("node", record.session_id, run.run_id, f"{number:03}", time.monotonic())
+            time.sleep(0.0005)
+        recorder.run_finished(run.run_id, Status.COMPLETED, datetime.now(UTC))
+    recorder.session_closed(record.session_id, Status.COMPLETED, datetime.now(UTC))
+    tell("closed", record.session_id)
 """
 
 
-def test_processes_killed_at_random_moments(location, start) -> None:
-    """Every session that had opened is there and shown as interrupted, and the store opens and works."""
-    opened = set()
-    for _ in range(5):
-        processes = [start(SESSION) for _ in range(3)]
-        for process in processes:
-            identifier = process.stdout.readline().strip()
-            assert process.stdout.readline() == "opened\n"
-            opened.add(identifier)
-        for process in processes:
-            with pytest.raises(subprocess.TimeoutExpired):  # it never ends by itself; this is a random moment
-                process.wait(random.uniform(0, 0.05))
-            process.kill()
-            process.wait()
-    with open_store(location) as store:
-        spool_of(location).take_in(store)
-        found = store.sessions(None)
-        assert {each.session_id for each in found} == opened
-        assert {each.status for each in found} == {Status.INTERRUPTED}
+def killed_at_random(start, seconds: float) -> list[list[str]]:
+    """Return what a process told until it was killed, some time after it began."""
+    process = start(SESSIONS)
+    with pytest.raises(subprocess.TimeoutExpired):  # it never ends by itself
+        process.wait(random.uniform(0, seconds))
+    process.kill()
+    told = process.communicate()[0]
+    return [line.split() for line in told.splitlines(keepends=True) if line.endswith("\n")]
+
+
+@pytest.mark.parametrize(("kills", "anywhere"), [(100, "sqlite"), (12, "postgres")], indirect=["anywhere"])
+def test_processes_killed_at_random_moments(kills, anywhere, start) -> None:
+    """Every session that had opened is there, interrupted unless it had been closed, and the store opens.
+
+    So are the nodes that had finished, but for those of the last moment: they may have waited for others.
+    """
+    open_store(anywhere).close()
+    with ThreadPoolExecutor(4) as pool:
+        stories = [*pool.map(lambda _: killed_at_random(start, 0.8), range(kills))]
+    lines = [line for story in stories for line in story]
+    opened = {line[1] for line in lines if line[0] == "opened"}
+    closed = {line[1] for line in lines if line[0] == "closed"}
+    assert len(opened) > len(closed) > 0
+    with open_for_reading(anywhere) as store:
+        found = {each.session_id: each.status for each in store.sessions(None)}
+        assert opened <= found.keys()
+        assert {found[each] for each in closed} == {Status.COMPLETED}
+        unclosed = [status for identifier, status in found.items() if identifier not in closed]
+        assert Status.INTERRUPTED in unclosed
+        assert set(unclosed) <= {Status.INTERRUPTED, Status.COMPLETED}  # killed when it was closed, and had not said so
+        for story in stories:
+            check_nodes(store, [line[1:] for line in story if line[0] == "node"])
+
+
+def check_nodes(store, told: list[list[str]]) -> None:
+    last = float(told[-1][3]) if told else 0
+    expected: dict[str, list[str]] = {}
+    for _, run, node, moment in told:
+        if float(moment) < last - FLUSH_SECONDS:
+            expected.setdefault(run, []).append(node)
+    for run, nodes in expected.items():
+        assert [each.name for each in store.nodes(run)][: len(nodes)] == nodes
 
 
 def test_finished_nodes_survive_a_kill(location, start) -> None:

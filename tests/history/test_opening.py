@@ -9,7 +9,7 @@ import pytest
 from ipyproject import history
 from ipyproject.errors import HistoryError
 from ipyproject.history import open_store, process_facts
-from ipyproject.history.opening import sqlite_path
+from ipyproject.history.locations import sqlite_path
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,6 @@ def test_where_a_store_is(location, expected) -> None:
         ("oracle://me:secret@host/db", "no kind of session store called 'oracle'"),
         ("sqlite://history.db", "three slashes"),
         ("sqlite:///", "three slashes"),
-        ("postgresql://me:secret@host/db", r"needs ipyproject\[postgres\]"),
     ],
 )
 def test_what_is_no_store(location, message) -> None:

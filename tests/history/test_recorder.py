@@ -71,7 +71,7 @@ def test_a_session_is_recorded(location, live, recorder) -> None:
     session = live(recorder)
     assert shown(location) == whole(session)
     assert recorder.spooled is None
-    assert not (location.parent / "spool").exists()
+    assert not (location.with_name("history.db-spool")).exists()
 
 
 def test_saving_nothing_leaves_nothing(tmp_path, live, monkeypatch) -> None:
@@ -118,12 +118,12 @@ def test_a_locked_store(location, live) -> None:
     with locked(location), pytest.warns(HistoryWarning, match="locked by another process") as caught:
         spooled = live(recorder)
     assert len(caught) == 1
-    assert recorder.spooled == location.parent / "spool" / f"{spooled.session_id}.jsonl"
+    assert recorder.spooled == location.with_name("history.db-spool") / f"{spooled.session_id}.jsonl"
     assert shown(location) == []
     later = live(Recorder(location))
     again = live(Recorder(location))
     assert shown(location) == whole(again, later, spooled)
-    assert list((location.parent / "spool").iterdir()) == []
+    assert list((location.with_name("history.db-spool")).iterdir()) == []
     with open_store(location) as store:
         assert store.parameters(spooled.session_id) == {"a": 1}
 

@@ -85,7 +85,7 @@ def test_a_store_of_a_newer_version_is_refused_untouched(location) -> None:
     with pytest.raises(HistoryError, match=r"(?s)newer version .*999.*Upgrade"):
         open_store(location)
     with pytest.raises(HistoryError, match="newer version"):
-        open_store(location, mend=True)
+        open_store(location, recording=True)
     assert location.read_bytes() == before
 
 
@@ -96,7 +96,7 @@ def test_a_database_of_another_program_is_refused_untouched(location) -> None:
         connection.execute("CREATE TABLE theirs (x)")
     before = location.read_bytes()
     with pytest.raises(HistoryError, match="another program"):
-        open_store(location, mend=True)
+        open_store(location, recording=True)
     assert location.read_bytes() == before
 
 
@@ -107,7 +107,7 @@ def test_a_corrupt_file_is_moved_aside_by_who_writes(location, content) -> None:
     location.write_bytes(content)
     with pytest.raises(HistoryError, match="corrupt"):
         open_store(location)
-    with open_store(location, mend=True) as store:
+    with open_store(location, recording=True) as store:
         assert store.sessions() == []
         [aside] = location.parent.glob("history.db.corrupt-*")
         assert aside.read_bytes() == content

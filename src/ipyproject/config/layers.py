@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ipyproject.config.documents import read_document
@@ -28,11 +30,19 @@ def is_template(key: Any) -> bool:
 
 
 class Layer(NamedTuple):
-    """What one env's files of one kind say: the values, the file of each top-level key, the marks in the texts."""
+    """What one env's files of one kind say.
+
+    Attributes:
+        values: The values.
+        origins: The file of each top-level key.
+        marks: The marks that stand in the texts.
+        hashes: The beginning of each file's SHA-256, by its name in messages.
+    """
 
     values: dict[Any, Any]
     origins: dict[Any, str]
     marks: frozenset[bytes]
+    hashes: Mapping[str, str] = MappingProxyType({})
 
 
 class Layers:
@@ -90,8 +100,10 @@ def _read_layer(files: Iterable[ConfFile]) -> Layer:
     values: dict[Any, Any] = {}
     origins: dict[Any, str] = {}
     marks: set[bytes] = set()
+    hashes: dict[str, str] = {}
     for file in files:
         content = file.read()
+        hashes[file.name] = sha256(content).hexdigest()[:16]
         document = read_document(content, file.name)
         for key in document:
             if key in values and not is_template(key):
@@ -102,7 +114,7 @@ def _read_layer(files: Iterable[ConfFile]) -> Layer:
         values.update(document)
         origins.update(dict.fromkeys(document, file.name))
         marks.update(mark for mark in _MARKS if mark in content)
-    return Layer(values, origins, frozenset(marks))
+    return Layer(values, origins, frozenset(marks), hashes)
 
 
 def merge_layers(stack: Iterable[Layer], *, deep: bool) -> dict[Any, Any]:

@@ -122,6 +122,14 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
         """Return the file that gave a top-level key, as in ``conf/local/catalog.yml``; None when no file has it."""
         return locate(self._layers.stack(kind), (key,))
 
+    def file_hashes(self, kind: str) -> dict[str, str]:
+        """Return each file of a kind with the beginning of its SHA-256: ``conf/base/parameters.yml`` -> 16 digits.
+
+        Raises:
+            ConfigError: A file can't be read.
+        """
+        return {name: digest for layer in self._layers.stack(kind) for name, digest in layer.hashes.items()}
+
     @property
     def extra_params(self) -> dict[str, Any]:
         """The parameters merged over those of the files, nested; a fresh copy."""

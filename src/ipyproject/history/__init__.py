@@ -1,8 +1,11 @@
 """The record of sessions and runs: what was opened, with what, what ran, and how it ended."""
 
 from ipyproject.history.capture import process_facts
+from ipyproject.history.comparison import ABSENT, Difference, compare_sessions, flattened
 from ipyproject.history.ids import new_id
 from ipyproject.history.opening import open_store
+from ipyproject.history.project_store import open_history, store_location
+from ipyproject.history.questions import SessionHistory, SessionList, compare, session, sessions
 from ipyproject.history.recorder import BaseRecorder, NullRecorder, Recorder
 from ipyproject.history.records import (
     ErrorRecord,
@@ -12,11 +15,14 @@ from ipyproject.history.records import (
     SessionRecord,
     StartedBy,
     Status,
+    as_document,
 )
 from ipyproject.history.store import HistoryWarning, SessionFilter, Store
 
 __all__ = [
+    "ABSENT",
     "BaseRecorder",
+    "Difference",
     "ErrorRecord",
     "HistoryWarning",
     "MetricRecord",
@@ -25,11 +31,21 @@ __all__ = [
     "Recorder",
     "RunRecord",
     "SessionFilter",
+    "SessionHistory",
+    "SessionList",
     "SessionRecord",
     "StartedBy",
     "Status",
     "Store",
+    "as_document",
+    "compare",
+    "compare_sessions",
+    "flattened",
     "new_id",
+    "open_history",
     "open_store",
     "process_facts",
+    "session",
+    "sessions",
+    "store_location",
 ]

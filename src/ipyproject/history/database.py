@@ -68,5 +68,9 @@ class Database(ABC):
         """Return the statement of a migration in the database's own words."""
 
     @abstractmethod
+    def is_current(self) -> bool:
+        """Return whether what was connected to is still what `location` names, as far as can be told from here."""
+
+    @abstractmethod
     def close(self) -> None:
         """Close the connection; idempotent."""

@@ -65,6 +65,7 @@ MIGRATIONS = (
                 duration REAL NOT NULL, outputs TEXT, PRIMARY KEY (run, started, name)) WITHOUT ROWID""",
         ),
     ),
+    Migration(2, "sessions by project", ("CREATE INDEX sessions_by_project ON sessions (project, session)",)),
 )
 LATEST = MIGRATIONS[-1].number
 
@@ -90,6 +91,15 @@ def migrate(database: Database) -> None:
                 "INSERT INTO migrations (number, name, applied) VALUES (?, ?, ?)",
                 (migration.number, migration.name, microseconds(datetime.now(UTC))),
             )
+
+
+def is_up_to_date(database: Database) -> bool:
+    """Return whether a database that was up to date still is.
+
+    Raises:
+        HistoryError: It can't be read any more.
+    """
+    return database.read("SELECT max(number) FROM migrations") == [(LATEST,)]
 
 
 def _version(database: Database) -> int:

@@ -2,66 +2,82 @@
 
 from __future__ import annotations
 
-import re
+from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipyproject.errors import HistoryError
+from ipyproject.history.folders import PRIVATE_FOLDER
+from ipyproject.history.locations import sqlite_path, without_password
 from ipyproject.history.spool import Spool, temporary_folder
 
 if TYPE_CHECKING:
+    from ipyproject.history.database import Database
+    from ipyproject.history.sql import SqlStore
     from ipyproject.history.store import Store
 
-URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?=//)(.*)", re.DOTALL)
-SQLITE = "sqlite"
-POSTGRES = ("postgresql", "postgres")
-KINDS = "Known: a path, sqlite:///relative/path, sqlite:////absolute/path, postgresql://..."
 
-
-def open_store(location: str | Path, *, root: Path | None = None, mend: bool = False) -> Store:
-    """Open the store at `location`; a SQLite file is made where there is none.
+def open_store(
+    location: str | Path, *, root: Path | None = None, create: bool = True, recording: bool = False
+) -> SqlStore:
+    """Open the store at `location`.
 
     Args:
         location: A path, ``sqlite:///path`` or ``postgresql://...``.
         root: What relative paths start from; the working directory by default.
-        mend: Move a corrupt file aside and start a new one (see `SqliteStore`).
+        create: Make a store where there is none. Otherwise nothing is made, and what is returned stays empty.
+        recording: A session is waiting to be recorded: a corrupt file is moved aside and a new one started, and a
+            server must answer at once.
 
     Raises:
         HistoryError: The kind is not known, or the store can't be opened.
     """
     path = sqlite_path(location, root=root)
-    if path is None:
-        raise HistoryError(
-            "A PostgreSQL store needs ipyproject[postgres], which is not there yet.", "Use a SQLite file."
-        )
-    from ipyproject.history.sqlite import SqliteStore
+    if path is not None:
+        from ipyproject.history.sqlite import open_file
 
-    return SqliteStore(path, mend=mend)
+        return open_file(path, create=create, mend=recording)
+    from ipyproject.history.postgres import PostgresDatabase
+
+    return _opened(PostgresDatabase(str(location), recording=recording), create=create)
 
 
-def sqlite_path(location: str | Path, *, root: Path | None = None) -> Path | None:
-    """Return the file of a SQLite store; None for a store that is no file.
+def _opened(database: Database, *, create: bool) -> SqlStore:
+    from ipyproject.history.sql import SqlStore
+    from ipyproject.history.sqlite import empty_store
+
+    if create or database.tables():
+        return SqlStore(database)
+    database.close()
+    return empty_store(database.location)
+
+
+def open_for_reading(location: str | Path, *, root: Path | None = None) -> Store:
+    """Open the store at `location` without making one, and take in what waits for it where that is possible.
+
+    Args:
+        location: See `open_store`.
+        root: See `open_store`.
 
     Raises:
-        HistoryError: The location is of no known kind.
+        HistoryError: See `open_store`.
     """
-    url = URL.fullmatch(location) if isinstance(location, str) else None
-    kind = url[1].lower() if url else None
-    if url is None:
-        path = Path(location)
-    elif kind in POSTGRES:
-        return None
-    elif kind != SQLITE:
-        raise HistoryError(f"There is no kind of session store called {url[1]!r}.", KINDS)
-    elif not url[2].startswith("///") or url[2] == "///":
-        raise HistoryError(f"{location!r} names no file: after sqlite: come three slashes and a path.", KINDS)
-    else:
-        path = Path(url[2][3:])
-    return (root or Path.cwd()) / path.expanduser()
+    spool = spool_of(location, root=root)
+    waiting = spool.is_waiting()
+    store = open_store(location, root=root, create=waiting)
+    if waiting:
+        with suppress(HistoryError):  # who may only read does not see what could not be recorded
+            spool.take_in(store)
+    return store
 
 
 def spool_of(location: str | Path, *, root: Path | None = None) -> Spool:
     """Return where the events of a store wait while it can't be written: beside it, else in the temporary folder."""
     path = sqlite_path(location, root=root)
-    beside = path.parent if path else (root or Path.cwd()) / ".ipyproject"
-    return Spool([beside / "spool", temporary_folder(str(path or location))])
+    name = str(path or without_password(location))
+    if path is not None:
+        beside = path.parent / f"{path.name}-spool"
+    else:
+        beside = (root or Path.cwd()) / PRIVATE_FOLDER / f"spool-{sha256(name.encode()).hexdigest()[:8]}"
+    return Spool([beside, temporary_folder(name)])

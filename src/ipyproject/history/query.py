@@ -1,20 +1,29 @@
-"""The question which sessions are wanted, as SQL that an index answers."""
+"""The question which sessions are wanted, as SQL that an index answers.
+
+One condition drives: the index of its table gives the sessions that fit, and the other conditions are looked up for
+each of them. An index of equal values gives them in the order of time, so that the first few of a frequent value cost
+as little as the only few of a rare one; where several conditions are asked for, the rarest drives.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ipyproject.errors import HistoryError
 from ipyproject.history.ids import microseconds
 from ipyproject.history.records import Status
-from ipyproject.history.values import ParameterRow, parameter_rows
+from ipyproject.history.values import parameter_rows, storable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from ipyproject.history.store import SessionFilter
+    from ipyproject.history.database import Row
+    from ipyproject.history.store import Comparison, SessionFilter
+    from ipyproject.history.values import ParameterRow
 
 # What is stored as open is shown as open or, when its process is gone, as interrupted.
 STORED_AS = {Status.INTERRUPTED: (Status.OPEN, Status.INTERRUPTED)}
+FEW = 10_000  # so many sessions are sorted, or looked at one by one, in two milliseconds
 
 
 class Query(NamedTuple):
@@ -24,73 +33,133 @@ class Query(NamedTuple):
     parameters: tuple[Any, ...]
 
 
-def session_keys(where: SessionFilter, before: int | None, limit: int) -> Query:
-    """Return the query for the keys of the newest `limit` sessions that fit, newest first.
+class Condition(NamedTuple):
+    """One thing that is asked of a session.
 
-    One table drives: that of parameters, else that of runs, else that of sessions. Its index gives the sessions in the
-    order of time, so that the first few of a frequent value and the only few of a rare one both cost little.
+    Attributes:
+        table: Where the answer is.
+        sql: The condition on a row called ``x`` of that table.
+        parameters: Those of `sql`.
+        indexed: An index finds the rows.
+        ordered: It gives them in the order of time.
+    """
+
+    table: str
+    sql: str
+    parameters: tuple[Any, ...]
+    indexed: bool = True
+    ordered: bool = True
+
+    def as_lookup(self) -> Query:
+        """Return the condition on a session that is at hand."""
+        return Query(
+            f"EXISTS (SELECT 1 FROM {self.table} x WHERE x.session = d.session AND {self.sql})",  # noqa: S608
+            self.parameters,
+        )
+
+    def as_driver(self) -> Query:
+        """Return the condition on a row of the table that drives."""
+        return Query(self.sql.replace("x.", "d."), self.parameters)
+
+
+class SessionSearch:
+    """A search for the sessions that fit, newest first.
 
     Args:
         where: Which sessions.
-        before: Only sessions with a smaller key, to go on where an earlier query ended.
-        limit: How many.
+        read: Executes a query.
+
+    Raises:
+        HistoryError: A comparison makes no sense.
     """
-    rows = parameter_rows(where.params)
-    driver = "parameters" if rows else "sessions" if where.pipeline is None else "runs"
-    source = "sessions d" if driver == "sessions" else f"{driver} d JOIN sessions s ON s.session = d.session"
-    sessions = "d" if driver == "sessions" else "s"
-    conditions = [
-        *_on_parameters(rows),
-        *_on_pipeline(where.pipeline, driving=driver == "runs"),
-        *_on_time(where, before),
-        *_on_session(where, sessions),
-    ]
-    filtered = f" WHERE {' AND '.join(each.sql for each in conditions)}" if conditions else ""
-    return Query(
-        f"SELECT DISTINCT d.session FROM {source}{filtered} ORDER BY d.session DESC LIMIT {limit:d}",  # noqa: S608
-        tuple(value for each in conditions for value in each.parameters),
-    )
 
+    def __init__(self, where: SessionFilter, read: Callable[[str, tuple[Any, ...]], list[Row]]) -> None:
+        self._read = read
+        self._times = list(_on_time(where))
+        self._conditions = list(_conditions(where))
+        self._driver = self._rarest()
 
-def _on_parameters(rows: list[ParameterRow]) -> Iterator[Query]:
-    if rows:
-        yield _equal(rows[0], "d")
-    for row in rows[1:]:
-        equal = _equal(row, "p")
-        yield Query(
-            f"EXISTS (SELECT 1 FROM parameters p WHERE p.session = d.session AND {equal.sql})",  # noqa: S608
-            equal.parameters,
+    def keys(self, before: int | None, limit: int) -> list[int]:
+        """Return the keys of the next `limit` sessions, only those smaller than `before`."""
+        rest = [each.as_lookup() for each in self._conditions if each is not self._driver]
+        if before is not None:
+            rest.append(Query("d.session < ?", (before,)))
+        # A session may have several runs of one pipeline; of everything else it has one.
+        column = "DISTINCT d.session" if self._driver and self._driver.table == "runs" else "d.session"
+        query = self._driven_by(self._driver, column, rest)
+        found = self._read(f"{query.sql} ORDER BY d.session DESC LIMIT {limit:d}", query.parameters)
+        return [key for (key,) in found]
+
+    def _rarest(self) -> Condition | None:
+        """Return the condition that drives; None when all sessions are gone through."""
+        indexed = [each for each in self._conditions if each.indexed]
+        ordered = [each for each in indexed if each.ordered]
+        if len(self._conditions) > len(ordered) or len(ordered) > 1:
+            counts = [(self._count(each), each) for each in indexed]
+            count, rarest = min(counts, default=(FEW, None), key=lambda counted: counted[0])
+            if count < FEW:
+                return rarest
+        return ordered[0] if ordered else None
+
+    def _count(self, condition: Condition) -> int:
+        """Return how many rows fit, up to `FEW`."""
+        query = self._driven_by(condition, "1", [])
+        [[count]] = self._read(f"SELECT count(*) FROM ({query.sql} LIMIT {FEW}) AS found", query.parameters)  # noqa: S608
+        return int(count)
+
+    def _driven_by(self, driver: Condition | None, columns: str, rest: list[Query]) -> Query:
+        conditions = [*([driver.as_driver()] if driver else ()), *self._times, *rest]
+        filtered = f" WHERE {' AND '.join(each.sql for each in conditions)}" if conditions else ""
+        return Query(
+            f"SELECT {columns} FROM {driver.table if driver else 'sessions'} d{filtered}",  # noqa: S608
+            tuple(value for each in conditions for value in each.parameters),
         )
 
 
-def _equal(row: ParameterRow, table: str) -> Query:
-    if row.number is not None:
-        return Query(f"{table}.key = ? AND {table}.number = ?", (row.key, row.number))
-    return Query(f"{table}.key = ? AND {table}.text = ? AND {table}.type = ?", (row.key, row.text, row.type))
-
-
-def _on_pipeline(pipeline: str | None, *, driving: bool) -> Iterator[Query]:
-    if pipeline is None:
-        return
-    if driving:
-        yield Query("d.pipeline = ?", (pipeline,))
-    else:
-        yield Query("EXISTS (SELECT 1 FROM runs r WHERE r.session = d.session AND r.pipeline = ?)", (pipeline,))
-
-
-def _on_time(where: SessionFilter, before: int | None) -> Iterator[Query]:
+def _on_time(where: SessionFilter) -> Iterator[Query]:
     if where.since is not None:
         yield Query("d.session >= ?", (microseconds(where.since),))
     if where.until is not None:
         yield Query("d.session < ?", (microseconds(where.until),))
-    if before is not None:
-        yield Query("d.session < ?", (before,))
 
 
-def _on_session(where: SessionFilter, table: str) -> Iterator[Query]:
-    for column, value in (("project", where.project), ("env", where.env)):
+def _conditions(where: SessionFilter) -> Iterator[Condition]:
+    for row in parameter_rows(where.params):
+        yield _equal(row)
+    for comparison in where.compare:
+        yield _compared(comparison)
+    if where.pipeline is not None:
+        yield Condition("runs", "x.pipeline = ?", (storable(where.pipeline),))
+    for column, value in (("env", where.env), ("project", where.project)):
         if value is not None:
-            yield Query(f"{table}.{column} = ?", (value,))
+            yield Condition("sessions", f"x.{column} = ?", (storable(value),))
     if where.status is not None:
         stored = STORED_AS.get(where.status, (where.status,))
-        yield Query(f"{table}.status IN ({', '.join('?' * len(stored))})", tuple(map(str, stored)))
+        places = ", ".join("?" * len(stored))
+        yield Condition("sessions", f"x.status IN ({places})", tuple(map(str, stored)), ordered=len(stored) == 1)
+
+
+def _equal(row: ParameterRow) -> Condition:
+    if row.number is not None:
+        return Condition("parameters", "x.key = ? AND x.number = ?", (row.key, row.number))
+    return Condition("parameters", "x.key = ? AND x.text = ? AND x.type = ?", (row.key, row.text, row.type))
+
+
+def _compared(comparison: Comparison) -> Condition:
+    rows = parameter_rows({comparison.key: comparison.value})
+    values: tuple[Any, ...]
+    if comparison.operator == "!=" and len(rows) == 1:
+        [row] = rows
+        if row.number is not None:
+            differs, values = "x.number IS NULL OR x.number <> ?", (row.key, row.number)
+        else:
+            differs, values = "x.text IS NULL OR x.text <> ? OR x.type <> ?", (row.key, row.text, row.type)
+        return Condition("parameters", f"x.key = ? AND ({differs})", values, indexed=False)
+    if len(rows) == 1 and rows[0].number is not None:
+        sql, values = f"x.key = ? AND x.number {comparison.operator} ?", (rows[0].key, rows[0].number)
+    elif len(rows) == 1 and rows[0].type == "str":
+        sql, values = f"x.key = ? AND x.text {comparison.operator} ? AND x.type = 'str'", (rows[0].key, rows[0].text)
+    else:
+        asked = f"{comparison.key} {comparison.operator} {comparison.value!r}"
+        raise HistoryError(f"{asked} can't be asked: only numbers and texts have an order.", "Ask for an equal value.")
+    return Condition("parameters", sql, values, ordered=False)

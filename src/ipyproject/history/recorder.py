@@ -6,21 +6,26 @@ import logging
 import os
 import warnings
 from abc import ABC, abstractmethod
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
 from threading import RLock, Timer
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.errors import HistoryError
 from ipyproject.history.events import Event
+from ipyproject.history.idle import keep_idle_store, take_idle_store
+from ipyproject.history.locations import without_password
 from ipyproject.history.opening import open_store, spool_of
 from ipyproject.history.store import HistoryWarning, StoreBusyError, StoreLostError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from ipyproject.history.records import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, Status
+    from ipyproject.history.sql import SqlStore
     from ipyproject.history.store import Store
 
 _logger = logging.getLogger(__name__)
@@ -108,16 +113,18 @@ class Recorder(BaseRecorder):
     def __init__(self, location: str | Path, *, root: Path | None = None) -> None:
         self._location = location
         self._root = root
+        self._name = without_password(location)
+        self._key = f"{Path.cwd() if root is None else root}\n{location}"
         self._lock = RLock()
         self._pid = os.getpid()
-        self._store: Store | None = None
+        self._store: SqlStore | None = None
         self._session_id = ""
         self._closed = False
         self._kept: list[Event] = []  # what a new store would have to be told first
         self._pending: list[Event] = []  # not known to have been written
-        self._nodes: dict[str, list[NodeRecord]] = {}
+        self._nodes: list[tuple[str, NodeRecord]] = []
         self._timer: Timer | None = None
-        self._flushed = 0.0
+        self._due = 0.0
         self._reopened = False
         self._waited = 0.0
         self._spooling = False
@@ -143,24 +150,28 @@ class Recorder(BaseRecorder):
             self._write()
             self._closed |= kind == "session_closed"
             if self._closed:  # a fact that arrives late opens the store once more
-                self._drop_store()
+                self._leave_store()
         self._warn()
 
     def node_finished(self, run_id: str, record: NodeRecord) -> None:
         """Record how a node ended; it is written at the latest `FLUSH_SECONDS` from now."""
-        if os.getpid() != self._pid:
-            return
         with self._lock:
-            self._nodes.setdefault(run_id, []).append(record)
-            if monotonic() - self._flushed >= FLUSH_SECONDS or len(self._nodes[run_id]) >= FLUSH_NODES:
-                self._flush()
-            elif self._timer is None:
-                # The next node may take hours: a thread that lives for a moment writes what has finished before it.
-                self._timer = Timer(FLUSH_SECONDS, self._flush)
-                self._timer.daemon = True
-                self._timer.start()
+            self._nodes.append((run_id, record))
+            if self._timer is None or monotonic() > self._due or len(self._nodes) >= FLUSH_NODES:
+                self._flush_or_wait()
         if self._notices:
             self._warn()
+
+    def _flush_or_wait(self) -> None:
+        if os.getpid() != self._pid:
+            return
+        if monotonic() > self._due or len(self._nodes) >= FLUSH_NODES:
+            self._flush()
+        else:
+            # The next node may take hours: a thread that lives for a moment writes what has finished before it.
+            self._timer = Timer(FLUSH_SECONDS, self._flush)
+            self._timer.daemon = True
+            self._timer.start()
 
     def close(self) -> None:
         """Write what is left and let go of the store."""
@@ -168,7 +179,7 @@ class Recorder(BaseRecorder):
             return
         with self._lock:
             self._flush()
-            self._drop_store()
+            self._leave_store()
         self._warn()
 
     def _flush(self) -> None:
@@ -181,10 +192,10 @@ class Recorder(BaseRecorder):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._nodes:
-            self._pending += [Event("nodes_finished", (run_id, nodes)) for run_id, nodes in self._nodes.items()]
-            self._nodes = {}
-        self._flushed = monotonic()
+        for run_id, group in groupby(self._nodes, key=itemgetter(0)):
+            self._pending.append(Event("nodes_finished", (run_id, [record for _, record in group])))
+        self._nodes = []
+        self._due = monotonic() + FLUSH_SECONDS
 
     def _write(self) -> None:
         """Bring what is pending to the store, else to the spool."""
@@ -200,18 +211,23 @@ class Recorder(BaseRecorder):
             self._recover(error)
         self._waited += max(0.0, monotonic() - begun - expected)
         if self._waited > PATIENCE_SECONDS and not self._spooling:
-            self._start_spooling(f"{self._location} answers too slowly.")
+            self._start_spooling(f"{self._name} answers too slowly.")
         elif opening and self._store is not None:
             self._take_in(self._store)
 
     def _put(self, events: Sequence[Event]) -> None:
-        fresh = self._store is None
-        store = self._store = self._store or open_store(self._location, root=self._root, mend=True)
+        store = self._store or self._open()
         with store.batch():
             for event in events:
                 event.write_to(store)
-        self._notices += store.notices if fresh else ()
         self._keep_pending()
+
+    def _open(self) -> SqlStore:
+        self._store = take_idle_store(self._key)
+        if self._store is None:
+            self._store = open_store(self._location, root=self._root, recording=True)
+            self._notices += self._store.notices
+        return self._store
 
     def _take_in(self, store: Store) -> None:
         try:
@@ -255,6 +271,12 @@ class Recorder(BaseRecorder):
     def _keep_pending(self) -> None:
         self._kept += [event for event in self._pending if event.kind != "nodes_finished"]
         self._pending = []
+
+    def _leave_store(self) -> None:
+        """Leave a store that works to the next session of this process."""
+        if self._store is not None:
+            keep_idle_store(self._key, self._store)
+            self._store = None
 
     def _drop_store(self) -> None:
         if self._store is not None:

@@ -86,6 +86,7 @@ class SessionRecord:
         python: Version of Python.
         platform: Operating system, release and machine.
         ipyproject_version: Our version.
+        conf_files: The files of parameters and catalog, each with the beginning of its SHA-256.
         environment: The environment variables that are kept.
         git: Commit, branch, whether the tree is dirty and the hash of the difference, where known.
         replay_of: The session that this one replays.
@@ -115,6 +116,7 @@ class SessionRecord:
     python: str = ""
     platform: str = ""
     ipyproject_version: str | None = None
+    conf_files: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     git: Mapping[str, Any] = field(default_factory=dict)
     replay_of: str | None = None

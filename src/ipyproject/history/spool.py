@@ -63,6 +63,10 @@ class Spool:
                     return path
         return None
 
+    def is_waiting(self) -> bool:
+        """Return whether there is anything to take in."""
+        return bool(self._waiting())
+
     def take_in(self, store: Store, *, seconds: float = 0.3) -> int:
         """Move what waits into the store: sessions that have ended, each in one transaction, then its file is removed.
 

@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from ipyproject.errors import HistoryError
 from ipyproject.history.ids import microseconds
-from ipyproject.history.migrations import migrate
+from ipyproject.history.migrations import is_up_to_date, migrate
 from ipyproject.history.records import as_document
 from ipyproject.history.sqlreading import SqlReading
 from ipyproject.history.store import UnknownRecordError
-from ipyproject.history.values import content_hash, parameter_rows, small_json, storable, to_json
+from ipyproject.history.values import content_hash, many_json, parameter_rows, storable, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
     from ipyproject.history.database import Database, Statements
     from ipyproject.history.records import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, Status
+
+LONGEST_NAME = 500  # characters
+DELETED_AT_ONCE = 100  # sessions; others who write wait for them
 
 
 class SqlStore(SqlReading):
@@ -40,6 +45,13 @@ class SqlStore(SqlReading):
             database.close()
             raise
 
+    def is_current(self) -> bool:
+        """Return whether a store that was left open for a while is as good as one newly opened."""
+        try:
+            return self.database.is_current() and is_up_to_date(self.database)
+        except HistoryError:
+            return False
+
     def batch(self) -> AbstractContextManager[object]:
         return self.database.transaction()
 
@@ -48,10 +60,11 @@ class SqlStore(SqlReading):
             if _find(statements, "session", record.session_id) is not None:
                 return
             key = _free_key(statements, "session", record.start)
+            document = to_json(as_document(record))
             statements.execute(
                 "INSERT INTO sessions (session, session_id, project, env, status, ended, exception, record) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (key, record.session_id, record.project, record.env, *_ending(record), to_json(as_document(record))),
+                (key, record.session_id, storable(record.project), storable(record.env), *_ending(record), document),
             )
             _index_parameters(statements, key, record.extra_params)
 
@@ -80,7 +93,7 @@ class SqlStore(SqlReading):
             statements.executemany(
                 "INSERT INTO facts (session, name, value) VALUES (?, ?, ?) "
                 "ON CONFLICT (session, name) DO UPDATE SET value = excluded.value",
-                [(key, storable(name), to_json(value)) for name, value in facts.items()],
+                [(key, _index_text(name), to_json(value)) for name, value in facts.items()],
             )
 
     def metrics_logged(self, session_id: str, metrics: Sequence[MetricRecord]) -> None:
@@ -90,7 +103,7 @@ class SqlStore(SqlReading):
                 "INSERT INTO metrics (session, time, name, value, run_id) VALUES (?, ?, ?, ?, ?) "
                 "ON CONFLICT (session, time, name) DO UPDATE SET value = excluded.value, run_id = excluded.run_id",
                 [
-                    (key, microseconds(each.time), storable(each.name), repr(float(each.value)), each.run_id)
+                    (key, microseconds(each.time), _index_text(each.name), repr(float(each.value)), each.run_id)
                     for each in metrics
                 ],
             )
@@ -118,7 +131,7 @@ class SqlStore(SqlReading):
                     _free_key(statements, "run", record.start),
                     record.run_id,
                     session,
-                    pipeline if isinstance(pipeline, str) else None,
+                    storable(pipeline) if isinstance(pipeline, str) else None,
                     *_ending(record),
                     to_json(as_document(record)),
                 ),
@@ -130,17 +143,7 @@ class SqlStore(SqlReading):
             statements.executemany(
                 "INSERT INTO nodes (run, started, name, status, duration, outputs) VALUES (?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT DO NOTHING",
-                [
-                    (
-                        run,
-                        microseconds(each.start),
-                        storable(each.name),
-                        each.status.value,
-                        each.duration,
-                        _outputs(each),
-                    )
-                    for each in nodes
-                ],
+                _node_rows(run, nodes),
             )
 
     def run_finished(self, run_id: str, status: Status, end: datetime, exception: ErrorRecord | None = None) -> None:
@@ -151,14 +154,24 @@ class SqlStore(SqlReading):
             )
 
     def delete(self, session_ids: Sequence[str]) -> int:
-        with self.database.transaction() as statements:
-            keys = [key for each in session_ids if (key := _find(statements, "session", each)) is not None]
-            for key in keys:
-                _delete_session(statements, key)
-            return len(keys)
+        deleted = 0
+        for first in range(0, len(session_ids), DELETED_AT_ONCE):
+            with self.database.transaction() as statements:
+                for each in session_ids[first : first + DELETED_AT_ONCE]:
+                    if (key := _find(statements, "session", each)) is not None:
+                        _delete_session(statements, key)
+                        deleted += 1
+        return deleted
 
     def close(self) -> None:
         self.database.close()
+
+
+def _index_text(name: str) -> str:
+    """Return a name as a part of a key: PostgreSQL takes no more than 2,700 bytes."""
+    if len(name) <= LONGEST_NAME:
+        return storable(name)
+    return storable(f"{name[:LONGEST_NAME]}... {sha256(name.encode(errors='replace')).hexdigest()[:8]}")
 
 
 def _find(statements: Statements, kind: str, identifier: str) -> int | None:
@@ -196,8 +209,19 @@ def _error_text(error: ErrorRecord | None) -> str | None:
     return None if error is None else to_json([error.type, error.message, error.traceback])
 
 
-def _outputs(node: NodeRecord) -> str | None:
-    return small_json(node.outputs) if node.outputs else None
+def _node_rows(run: int, nodes: Sequence[NodeRecord]) -> list[tuple[Any, ...]]:
+    outputs = many_json([each.outputs for each in nodes])
+    return [
+        (
+            run,
+            microseconds(each.start),
+            _index_text(each.name),
+            each.status.value,
+            each.duration,
+            text if text != "{}" else None,
+        )
+        for each, text in zip(nodes, outputs, strict=True)
+    ]
 
 
 def _keep_document(statements: Statements, column: str, session: int, content: Mapping[str, Any]) -> None:

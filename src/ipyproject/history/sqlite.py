@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ipyproject.history.database import Row
 
 BUSY_SECONDS = 0.5
+MEMORY = ":memory:"
 
 # SQLite's primary result codes.
 BUSY, LOCKED, READONLY, IO_ERROR, CORRUPT, FULL, CANT_OPEN, NOT_A_DATABASE = 5, 6, 8, 10, 11, 13, 14, 26
@@ -35,50 +36,60 @@ REASONS = {
 }
 
 
-class SqliteStore(SqlStore):
-    """A store in a SQLite file.
+def open_file(path: Path, *, create: bool = True, mend: bool = False) -> SqlStore:
+    """Open the store in a SQLite file.
 
     Args:
-        path: The file; it and its folder are made where they are missing.
-        mend: Move a file that turns out to be corrupt aside (``history.db.corrupt-<time>``), so that a new one can be
-            started: for those who write. Readers leave it where it is.
+        path: The file.
+        create: Make it and its folder where they are missing; otherwise what is returned then stays empty.
+        mend: Move a file that turns out to be corrupt aside (``history.db.corrupt-<time>``) and start a new one: for
+            those who write. Readers leave it where it is.
 
     Raises:
         StoreBusyError: Other processes keep it locked.
         HistoryError: It can't be opened, is corrupt (without `mend`), or was written by a newer version.
     """
+    if not create and not path.exists():
+        return empty_store(str(path))
+    try:
+        return SqlStore(SqliteDatabase(path, mend=mend))
+    except StoreLostError as lost:
+        if not mend:
+            raise
+        store = SqlStore(SqliteDatabase(path, mend=True))
+        store.notices = [lost.message]
+        return store
 
-    def __init__(self, path: Path, *, mend: bool = False) -> None:
-        try:
-            super().__init__(SqliteDatabase(path, mend=mend))
-        except StoreLostError as lost:
-            if not mend:
-                raise
-            super().__init__(SqliteDatabase(path, mend=True))
-            self.notices = [lost.message]
+
+def empty_store(location: str) -> SqlStore:
+    """Return a store that keeps nothing, for those who ask where none has been made."""
+    database = SqliteDatabase(None)
+    database.location = location
+    return SqlStore(database)
 
 
 class SqliteDatabase(Database):
     """A connection to a SQLite file; threads take turns.
 
     Args:
-        path: The file.
-        mend: See `SqliteStore`.
+        path: The file; None for a database in memory.
+        mend: See `open_file`.
     """
 
-    def __init__(self, path: Path, *, mend: bool = False) -> None:
+    def __init__(self, path: Path | None, *, mend: bool = False) -> None:
         import sqlite3
 
-        self.location = str(path)
+        self.location = str(path or MEMORY)
         self._path = path
         self._mend = mend
         self._lock = RLock()
         self._identity: tuple[int, int] | None = None
         with self._explained():
-            make_folder(path.parent)
+            if path is not None:
+                make_folder(path.parent)
             before = _identity(path)
             self._connection = sqlite3.connect(
-                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+                path or MEMORY, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
             try:
                 self._identity = _identity(path)
@@ -96,7 +107,7 @@ class SqliteDatabase(Database):
                 yield self._connection
                 return
             with self._explained():
-                if _identity(self._path) != self._identity:
+                if not self.is_current():
                     raise StoreLostError(f"{self.location} was deleted or replaced while it was in use.")
                 try:
                     self._connection.execute("BEGIN IMMEDIATE")
@@ -105,6 +116,9 @@ class SqliteDatabase(Database):
                 except BaseException:
                     self._roll_back()
                     raise
+
+    def is_current(self) -> bool:
+        return _identity(self._path) == self._identity
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
@@ -175,7 +189,7 @@ class SqliteDatabase(Database):
                 f"{self.location} is corrupt.", "The next session that opens moves it aside and starts a new one."
             )
         self.close()
-        aside = _move_aside(self._path) if _identity(self._path) == self._identity else None
+        aside = _move_aside(self._path) if self._path and self.is_current() else None
         where = f"it was moved to {aside.name}" if aside else "another process moved it aside"
         return StoreLostError(f"{self.location} is corrupt: {where}, and a new one was started.")
 
@@ -184,7 +198,9 @@ def _code(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: Path | None) -> tuple[int, int] | None:
+    if path is None:
+        return None
     try:
         status = os.stat(path)  # noqa: PTH116 - this stands before each transaction, and is three times as fast
     except OSError:

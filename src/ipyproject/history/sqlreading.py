@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ipyproject.errors import HistoryError
 from ipyproject.history.ids import from_microseconds
 from ipyproject.history.process import is_gone
-from ipyproject.history.query import session_keys
+from ipyproject.history.query import SessionSearch
 from ipyproject.history.records import (
     ErrorRecord,
     MetricRecord,
@@ -56,11 +56,13 @@ class SqlReading(Store):
         return found[:limit]
 
     def _pages(self, limit: int | None, where: SessionFilter) -> Iterator[list[SessionRecord]]:
-        size = PAGE if limit is None or where.status in {Status.OPEN, Status.INTERRUPTED} else limit
+        unsure = where.status in {Status.OPEN, Status.INTERRUPTED}
+        size = PAGE if limit is None or unsure else min(limit, PAGE)
+        search = SessionSearch(where, self.database.read)
         before: int | None = None
         while size > 0:
             # Keys first, then their records: a query that sorts or filters must not carry the documents along.
-            keys = [key for (key,) in self.database.read(*session_keys(where, before, size))]
+            keys = search.keys(before, size)
             records = self._records(keys)
             yield [each for each in records if where.status in {None, each.status}]
             if len(keys) < size:
@@ -68,6 +70,8 @@ class SqlReading(Store):
             before = keys[-1]
 
     def _records(self, keys: Sequence[int]) -> list[SessionRecord]:
+        if not keys:
+            return []
         rows = self.database.read(
             "SELECT record, status, ended, exception, parameters_hash, packages_hash FROM sessions "  # noqa: S608
             f"WHERE session IN ({', '.join('?' * len(keys))}) ORDER BY session DESC",
@@ -115,8 +119,8 @@ class SqlReading(Store):
         return [found[0][:1]]
 
     def _closest(self, name: str) -> str:
-        newest = [key for (key,) in self.database.read(*session_keys(SessionFilter(), None, PAGE))]
-        known = [each.session_id for each in self._records(newest)]
+        rows = self.database.read("SELECT session_id FROM sessions ORDER BY session DESC LIMIT ?", (PAGE,))
+        known = [identifier for (identifier,) in rows]
         if not known:
             return "No session has been recorded yet."
         close = get_close_matches(name, known, n=CLOSEST, cutoff=0.5)

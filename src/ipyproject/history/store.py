@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from ipyproject.errors import HistoryError
+from ipyproject.history.records import Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from ipyproject.history.records import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, Status
+    from ipyproject.history.records import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord
 
 
 class HistoryWarning(UserWarning):
@@ -32,6 +33,30 @@ class UnknownRecordError(HistoryError):
     """The store has no session or run of that id."""
 
 
+Operator = Literal["<", "<=", ">", ">=", "!="]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A condition on one parameter: ``Comparison("model.test_share", ">", 0.2)``.
+
+    A number is compared with numbers only, a text with texts; a session without the parameter does not fit.
+
+    Attributes:
+        key: The parameter's dotted path.
+        operator: How it is compared.
+        value: What with.
+    """
+
+    key: str
+    operator: Operator
+    value: Any
+
+    def __post_init__(self) -> None:
+        if self.operator not in get_args(Operator):
+            raise HistoryError(f"There is no comparison {self.operator!r}.", f"Known: {', '.join(get_args(Operator))}.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionFilter:
     """Which sessions are wanted; what is left out does not matter.
@@ -43,6 +68,7 @@ class SessionFilter:
         since: Opened at this time or later (aware).
         until: Opened before this time (aware).
         params: With these values among their parameters: nested, or keyed by dotted paths.
+        compare: With parameters that compare so.
         pipeline: With a run of this pipeline.
     """
 
@@ -52,6 +78,7 @@ class SessionFilter:
     since: datetime | None = None
     until: datetime | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
+    compare: Sequence[Comparison] = ()
     pipeline: str | None = None
 
 
@@ -157,6 +184,18 @@ class Store(ABC):
     @abstractmethod
     def delete(self, session_ids: Sequence[str]) -> int:
         """Delete sessions by their full ids, with all that belongs to them; return how many there were."""
+
+    def prunable(self, *, keep_last: int | None = None, older_than: datetime | None = None) -> list[str]:
+        """Return the ids of old sessions, newest first; open ones are never among them.
+
+        Args:
+            keep_last: None of the newest `keep_last`.
+            older_than: Only those that opened before this time (aware). With both, those that neither keeps.
+        """
+        newest = 0 if keep_last is None else keep_last
+        kept = {each.session_id for each in self.sessions(newest)}
+        old = self.sessions(None, SessionFilter(until=older_than))
+        return [each.session_id for each in old if each.status is not Status.OPEN and each.session_id not in kept]
 
     @abstractmethod
     def close(self) -> None:

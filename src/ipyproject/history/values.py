@@ -6,10 +6,11 @@ import json
 import math
 from collections.abc import Mapping
 from hashlib import sha256
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 MAX_DEPTH = 60  # deeper structures, and those that contain themselves, are kept as type and repr
 MAX_REPR = 1000  # characters
@@ -72,6 +73,7 @@ def _described(value: Any) -> dict[str, str]:
 
 _compact = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _canonical = json.JSONEncoder(separators=(",", ":"), sort_keys=True, check_circular=False).encode
+_DIVIDER = token_hex(16)  # no value holds it
 _fast = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_described).encode
 
 
@@ -80,12 +82,16 @@ def to_json(value: Any) -> str:
     return _compact(plain(value))
 
 
-def small_json(value: Mapping[str, Any]) -> str:
-    """Return a small mapping as JSON, three times as fast as `to_json`; keys become strings."""
+def many_json(values: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return each of many small mappings as JSON, in a third of the time; keys become strings."""
+    if not values:
+        return []
+    between: list[Any] = [_DIVIDER] * (2 * len(values) - 1)
+    between[::2] = values
     try:
-        return _fast(value)
+        return _fast(between)[1:-1].split(f',"{_DIVIDER}",')
     except (TypeError, ValueError, RecursionError):  # NaN, a key that is no text or number, something within itself
-        return to_json(value)
+        return [to_json(value) for value in values]
 
 
 def content_hash(value: Any) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.history import SessionRecord, new_id, process_facts
+from ipyproject.history.environment import kept_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ipyproject.config import ConfigLoader
     from ipyproject.project import Project
     from ipyproject.session.origin import Origin
+    from ipyproject.settings import Settings
 
 
 def describe(data: Any) -> dict[str, Any]:
@@ -38,6 +40,7 @@ def describe(data: Any) -> dict[str, Any]:
 
 def session_record(
     project: Project,
+    settings: Settings,
     config: ConfigLoader,
     extra_params: Mapping[str, Any],
     origin: Origin,
@@ -57,6 +60,7 @@ def session_record(
         replay_of=origin.replay_of,
         ipyproject_version=installed_version("ipyproject"),
         package_version=installed_version(project.package_name),
+        environment=kept_environment(settings.session_environment),
         **process_facts(),
     )
 

@@ -9,11 +9,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.history import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, Status
+from ipyproject.history.masking import MaskingRecorder, masked_error, masked_record
+from ipyproject.history.tracebacks import trimmed_traceback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ipyproject.history import BaseRecorder
+    from ipyproject.masking import Masker
 
 
 def status_of(error: BaseException | None) -> Status:
@@ -31,11 +34,13 @@ class SessionBook:
     Args:
         record: What is known as the session opens.
         recorder: Where the record is written.
+        masker: Hides secrets in it.
     """
 
-    def __init__(self, record: SessionRecord, recorder: BaseRecorder) -> None:
-        self._record = record
-        self._recorder = recorder
+    def __init__(self, record: SessionRecord, recorder: BaseRecorder, masker: Masker) -> None:
+        self._record = masked_record(record, masker)
+        self._recorder = MaskingRecorder(recorder, masker)
+        self._masker = masker
         self._waiting: list[Callable[[], None]] | None = []
         self._lock = RLock()
         self._runs: dict[str, RunRecord] = {}
@@ -81,7 +86,7 @@ class SessionBook:
     def describe(self, **details: Any) -> None:
         """Take down fields of the record that were found after it was opened."""
         with self._lock:
-            self._record = replace(self._record, **details)
+            self._record = masked_record(replace(self._record, **details), self._masker)
         self._tell(lambda: self._recorder.session_described(self._record.session_id, details))
 
     def parameters(self, resolved: Mapping[str, Any]) -> None:
@@ -94,7 +99,7 @@ class SessionBook:
 
     def log(self, facts: Mapping[str, Any]) -> None:
         """Take down facts of plugins and users."""
-        self._facts.update(facts)
+        self._facts.update(self._masker.data(facts))
         self._tell(lambda: self._recorder.facts_logged(self._record.session_id, facts))
 
     def log_metric(self, name: str, value: float) -> None:
@@ -106,7 +111,7 @@ class SessionBook:
     def run_started(self, record: RunRecord) -> None:
         """Take down that a run begins."""
         with self._lock:
-            self._runs[record.run_id] = record
+            self._runs[record.run_id] = masked_record(record, self._masker)
             self._going_on.append(record.run_id)
         self._recorder.run_started(record)
 
@@ -117,7 +122,7 @@ class SessionBook:
     def run_ended(self, run_id: str, error: BaseException | None) -> RunRecord:
         """Take down how a run ended, and return its record."""
         end = datetime.now(UTC)
-        failure = ErrorRecord.of(error) if error is not None else None
+        failure = self._failure(error)
         with self._lock:
             record = replace(self._runs[run_id], status=status_of(error), end=end, exception=failure)
             self._runs[run_id] = record
@@ -130,9 +135,14 @@ class SessionBook:
         if self._waiting is not None:
             return
         end, status = datetime.now(UTC), status_of(error)
-        failure = ErrorRecord.of(error) if error is not None else None
+        failure = self._failure(error)
         self._record = replace(self._record, status=status, end=end, exception=failure)
         self._recorder.session_closed(self._record.session_id, status, end, failure)
+
+    def _failure(self, error: BaseException | None) -> ErrorRecord | None:
+        if error is None:
+            return None
+        return masked_error(ErrorRecord.of(error, trimmed_traceback(error, mask=self._masker.text)), self._masker)
 
     def _tell(self, tell: Callable[[], None]) -> None:
         with self._lock:

@@ -6,16 +6,15 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ipyproject import current
-from ipyproject.bootstrap import bootstrap_project
-from ipyproject.history import open_store
+from ipyproject.bootstrap import visited_project
+from ipyproject.history.opening import open_for_reading
 from ipyproject.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ipyproject.history import Store
+    from ipyproject.history.store import Store
     from ipyproject.settings import Settings
 
 STORE_VARIABLE = "IPYPROJECT_SESSION_STORE"
@@ -33,7 +32,7 @@ def store_location(settings: Settings) -> str:
 
 @contextmanager
 def open_history(project_path: str | Path | None = None) -> Iterator[Store]:
-    """Open the store of a project for reading.
+    """Open the store of a project for reading; where nothing was recorded yet, an empty one.
 
     Args:
         project_path: A folder in the project. By default the current project, else the one found upward from the
@@ -43,12 +42,7 @@ def open_history(project_path: str | Path | None = None) -> Iterator[Store]:
         ProjectError: There is no such project, or its settings are broken.
         HistoryError: The store can't be opened.
     """
-    if project_path is not None or not current.has_project():
-        project = bootstrap_project(project_path)
-    else:
-        project = current.current_project()
-    store = open_store(store_location(load_settings(project)), root=project.root)
-    try:
+    with visited_project(project_path) as project:
+        location, root = store_location(load_settings(project)), project.root
+    with open_for_reading(location, root=root) as store:
         yield store
-    finally:
-        store.close()

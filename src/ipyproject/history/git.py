@@ -1,0 +1,234 @@
+"""What git says about a project: commit, branch, and whether and how the tree differs from the commit."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from threading import Event
+from time import monotonic
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
+
+from ipyproject.history.background import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from subprocess import Popen
+
+TIMEOUT_SECONDS = 10.0
+MAX_FILE = 4 * 2**20  # bytes; of larger files, and once MAX_BYTES are read, size and time stand for the content
+MAX_BYTES = 64 * 2**20
+POLL_SECONDS = 0.05
+MAX_NESTED = 3
+
+# Of the environment git gets nothing that points it at another repository (a hook that runs us sets these).
+_POINTING = frozenset(
+    {
+        "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_NAMESPACE",
+        "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    }
+)  # fmt: skip
+_QUIET = {
+    "GIT_TERMINAL_PROMPT": "0",  # never ask for credentials
+    "GIT_OPTIONAL_LOCKS": "0",  # never write the index, nor keep another git from it
+    "GIT_NO_LAZY_FETCH": "1",  # never fetch what a partial clone lacks ...
+    "GIT_ALLOW_PROTOCOL": "none",  # ... nor anything else
+    "LC_ALL": "C",
+}
+_OPTIONS = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "gc.auto=0", "--no-pager")
+_STATUS = (
+    "status",
+    "--porcelain=v2",
+    "--branch",
+    "-z",
+    "--untracked-files=all",
+    "--no-renames",
+    "--ignore-submodules=none",
+)
+_TOP = ("rev-parse", "--show-toplevel")
+_HEAD = ("rev-parse", "HEAD", "--abbrev-ref", "HEAD")
+
+
+class GitFacts(TypedDict, total=False):
+    """What is known; all of it is missing where there is no repository, or git can't or may not look at it.
+
+    Attributes:
+        commit: The commit's hash; None before the first.
+        branch: The branch's name; None when HEAD is detached.
+        dirty: Whether anything in the whole repository differs from the commit, untracked files that are not ignored
+            included. Missing when that took too long.
+        diff_hash: The SHA-256 of the difference: equal trees have equal hashes. None where nothing differs.
+    """
+
+    commit: str | None
+    branch: str | None
+    dirty: bool
+    diff_hash: str | None
+
+
+def start_git_facts(
+    root: Path, then: Callable[[GitFacts], object] | None = None, *, timeout: float = TIMEOUT_SECONDS
+) -> Finding[GitFacts]:
+    """Ask git beside the main path; the arguments are those of `git_facts`.
+
+    Args:
+        root: A folder.
+        then: Called in a thread with the facts, unless there are none.
+        timeout: Seconds.
+    """
+
+    def tell(facts: GitFacts) -> None:
+        if facts and then is not None:
+            then(facts)
+
+    return Finding(lambda given_up: git_facts(root, timeout=timeout, given_up=given_up), tell)
+
+
+def git_facts(root: Path, *, timeout: float = TIMEOUT_SECONDS, given_up: Event | None = None) -> GitFacts:
+    """Return what git says about the repository that a folder lies in; never raises.
+
+    The repository is looked at as a whole, also when the folder is only a part of it. Nothing is written, asked for,
+    fetched, and no hook, monitor or other helper of the repository is started, but for filters of its changed files.
+
+    Args:
+        root: The folder.
+        timeout: Seconds; a git that takes longer is killed, with all that it started.
+        given_up: When this is set, git is killed at once.
+    """
+    try:
+        return _Git(timeout, given_up or Event()).facts(root)
+    except Exception:  # noqa: BLE001 - whatever a repository is like, a session opens in it
+        return {}
+
+
+class _Change(NamedTuple):
+    """A path that differs (relative to the repository), and mode and hash of what the commit has there, if anything."""
+
+    path: str
+    committed: str
+
+
+# Kind of an entry in git's status -> number of the fields before its path, and those that tell what is committed.
+_ENTRIES = {"1": (8, slice(3, 7, 3)), "u": (10, slice(3, 10)), "?": (1, slice(0, 0))}
+
+
+def _changes(fields: list[str]) -> Iterator[_Change]:
+    for field in fields:
+        if field[:1] in _ENTRIES:
+            count, committed = _ENTRIES[field[0]]
+            *about, path = field.split(" ", count)
+            was = " ".join(about[committed])
+            yield _Change(path, was if was.strip("0 ") else "")
+
+
+class _Git:
+    """Asks git, for a limited time.
+
+    Args:
+        timeout: Seconds for all that is asked.
+        given_up: Set when nobody waits any longer.
+    """
+
+    def __init__(self, timeout: float, given_up: Event) -> None:
+        self._deadline = monotonic() + timeout
+        self._reserve = min(1.0, timeout / 4)  # seconds kept to ask for the commit alone
+        self._given_up = given_up
+        self._left = MAX_BYTES
+
+    def facts(self, root: Path, depth: int = 0) -> GitFacts:
+        output = self._run(root, *_STATUS, until=self._deadline - self._reserve)
+        if output is None:
+            return self._head(root)
+        fields = output.decode("utf-8", "surrogateescape").split("\0")
+        about = dict(field[2:].split(" ", 1) for field in fields if field.startswith("# branch."))
+        oid, head = about["branch.oid"], about["branch.head"]
+        facts: GitFacts = {
+            "commit": None if oid == "(initial)" else oid,
+            "branch": None if head == "(detached)" else head,
+        }
+        changes = list(_changes(fields))
+        facts["dirty"] = bool(changes)
+        facts["diff_hash"] = None
+        if changes and (top := self._run(root, *_TOP, until=self._deadline)):
+            facts["diff_hash"] = self._hash(Path(os.fsdecode(top.removesuffix(b"\n"))), changes, depth)
+        return facts
+
+    def _head(self, root: Path) -> GitFacts:
+        """Return what is known at once, where the status failed or took too long."""
+        output = self._run(root, *_HEAD, until=self._deadline)
+        if output is None:
+            return {}
+        commit, branch = output.decode("utf-8", "surrogateescape").split()
+        return {"commit": commit, "branch": None if branch == "HEAD" else branch}
+
+    def _hash(self, top: Path, changes: list[_Change], depth: int) -> str:
+        digest = sha256()
+        for change in sorted(changes):
+            content = self._content(top / change.path, depth)
+            digest.update(repr((change, content)).encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
+
+    def _content(self, path: Path, depth: int) -> str:
+        """Return what stands for the content of a file, a link, or a repository within the repository."""
+        try:
+            about = path.lstat()
+            if stat.S_ISLNK(about.st_mode):
+                return f"link {path.readlink()}"
+            if stat.S_ISDIR(about.st_mode):
+                nested = depth < MAX_NESTED and (path / ".git").exists()
+                return f"folder {self.facts(path, depth + 1) if nested else ''}"
+            executable = bool(about.st_mode & stat.S_IXUSR)
+            if not stat.S_ISREG(about.st_mode) or about.st_size > min(MAX_FILE, self._left) or self._is_over():
+                return f"large {executable} {about.st_size} {about.st_mtime_ns}"
+            self._left -= about.st_size
+            return f"file {executable} {sha256(path.read_bytes()).hexdigest()}"
+        except OSError as error:
+            return f"none {error.errno}"
+
+    def _is_over(self) -> bool:
+        return self._given_up.is_set() or monotonic() > self._deadline
+
+    def _run(self, folder: Path, *arguments: str, until: float) -> bytes | None:
+        """Return what git prints; None when it is missing, fails, or takes too long."""
+        import subprocess
+
+        if self._is_over():
+            return None
+        environment = {name: value for name, value in os.environ.items() if name not in _POINTING} | _QUIET
+        try:
+            process = subprocess.Popen(  # noqa: S603 - git, with constant arguments
+                ["git", *_OPTIONS, *arguments],  # noqa: S607 - the user's own git
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # no terminal to ask on, no Ctrl-C, and a group that can be killed whole
+            )
+        except OSError:
+            return None
+        while True:
+            try:
+                output, _ = process.communicate(timeout=POLL_SECONDS)
+            except subprocess.TimeoutExpired:
+                if self._given_up.is_set() or monotonic() > until:
+                    _kill(process)
+                    return None
+            else:
+                return output if process.returncode == 0 else None
+
+
+def _kill(process: Popen[bytes]) -> None:
+    from subprocess import TimeoutExpired
+
+    if hasattr(os, "killpg"):
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    if process.stdout is not None:
+        process.stdout.close()
+    with suppress(TimeoutExpired):  # a file system that hangs can keep it alive
+        process.wait(1)

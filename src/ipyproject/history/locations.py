@@ -1,0 +1,51 @@
+"""The names of stores, and how they are shown."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ipyproject.errors import HistoryError
+
+URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?=//)(.*)", re.DOTALL)
+SQLITE = "sqlite"
+POSTGRES = ("postgresql", "postgres")
+KINDS = "Known: a path, sqlite:///relative/path, sqlite:////absolute/path, postgresql://..."
+
+
+def sqlite_path(location: str | Path, *, root: Path | None = None) -> Path | None:
+    """Return the file of a SQLite store; None for a store that is no file.
+
+    Raises:
+        HistoryError: The location is of no known kind.
+    """
+    url = URL.fullmatch(location) if isinstance(location, str) else None
+    kind = url[1].lower() if url else None
+    if url is None:
+        path = Path(location)
+    elif kind in POSTGRES:
+        return None
+    elif kind != SQLITE:
+        raise HistoryError(f"There is no kind of session store called {url[1]!r}.", KINDS)
+    elif not url[2].startswith("///") or url[2] == "///":
+        raise HistoryError(f"{location!r} names no file: after sqlite: come three slashes and a path.", KINDS)
+    else:
+        path = Path(url[2][3:])
+    return (root or Path.cwd()) / path.expanduser()
+
+
+def without_password(location: str | Path) -> str:
+    """Return a location as it may be shown: of an URL the kind, the user, the host and the database.
+
+    An URL whose password is not quoted as it should be, so that nobody can tell where it ends, is cut short.
+    """
+    text = str(location)
+    url = URL.fullmatch(text)
+    if url is None or url[1].lower() == SQLITE:
+        return text
+    kind = url[1].lower()
+    authority, path = re.match(r"//([^/?#]*)([^?#]*)", url[2]).groups()  # type: ignore[union-attr] # it fits anything
+    if "@" in url[2].removeprefix(f"//{authority}"):
+        return f"{kind}://..."
+    user, at, host = authority.rpartition("@")
+    return f"{kind}://{user.partition(':')[0]}{at}{host}{path}"

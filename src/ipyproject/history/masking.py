@@ -1,0 +1,91 @@
+"""Hide secrets in what is about to be recorded; what the record is found by stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ipyproject.history.recorder import BaseRecorder
+from ipyproject.history.records import ErrorRecord, RunRecord, SessionRecord
+
+if TYPE_CHECKING:
+    from ipyproject.history.records import NodeRecord
+    from ipyproject.masking import Masker
+
+AnyRecord = TypeVar("AnyRecord", SessionRecord, RunRecord)
+
+# Names, ids, times, and what we said ourselves: a known secret that happens to read like one of them would spoil it.
+_PLAIN_FIELDS = frozenset(
+    {
+        "session_id", "run_id", "project", "package_name", "env", "start", "end", "package_version", "started_by",
+        "pid", "process", "python", "platform", "ipyproject_version", "replay_of", "status", "parameters_hash",
+        "packages_hash", "runner", "user", "host", "project_root",
+    }
+)  # fmt: skip
+_PLAIN_KINDS = frozenset({"session_packages", "metrics_logged", "nodes_finished"})  # names, numbers and sizes
+
+
+class MaskingRecorder(BaseRecorder):
+    """Hides secrets in all that goes to another recorder.
+
+    Args:
+        recorder: Where it goes.
+        masker: Knows the secrets.
+    """
+
+    def __init__(self, recorder: BaseRecorder, masker: Masker) -> None:
+        self._recorder = recorder
+        self._masker = masker
+
+    def record(self, kind: str, *arguments: Any) -> None:
+        """Record a call of a store's writing method `kind`."""
+        self._recorder.record(kind, *masked_arguments(kind, arguments, self._masker))
+
+    def node_finished(self, run_id: str, record: NodeRecord) -> None:
+        """Record how a node ended: names, numbers and sizes, which hold no secret."""
+        self._recorder.node_finished(run_id, record)
+
+
+def masked_arguments(kind: str, arguments: tuple[Any, ...], masker: Masker) -> tuple[Any, ...]:
+    """Return the arguments of a store's writing method `kind` with the secrets in them hidden; never raises."""
+    if kind in _PLAIN_KINDS:
+        return arguments
+    return tuple(_masked(kind, each, masker) for each in arguments)
+
+
+def _masked(kind: str, argument: Any, masker: Masker) -> Any:
+    if isinstance(argument, SessionRecord):
+        return masked_record(argument, masker)
+    if isinstance(argument, RunRecord):
+        return masked_record(argument, masker)
+    if isinstance(argument, ErrorRecord):
+        return masked_error(argument, masker)
+    if isinstance(argument, Mapping):
+        return _fields(argument, masker) if kind == "session_described" else masker.data(argument)
+    return argument  # ids, states and times
+
+
+def masked_record(record: AnyRecord, masker: Masker) -> AnyRecord:
+    """Return a record with the secrets in it hidden."""
+    values = {each.name: getattr(record, each.name) for each in fields(record) if each.name not in _PLAIN_FIELDS}
+    return replace(record, **_fields(values, masker))
+
+
+def masked_error(error: ErrorRecord, masker: Masker) -> ErrorRecord:
+    """Return the record of an error with the secrets in its texts hidden."""
+    return ErrorRecord(error.type, masker.text(error.message), masker.text(error.traceback))
+
+
+def _fields(values: Mapping[str, Any], masker: Masker) -> dict[str, Any]:
+    return {name: value if name in _PLAIN_FIELDS else _field(name, value, masker) for name, value in values.items()}
+
+
+def _field(name: str, value: Any, masker: Masker) -> Any:
+    if isinstance(value, ErrorRecord):
+        return masked_error(value, masker)
+    if name == "command_line":
+        return tuple(masker.command_line(value))
+    if name == "invocation" and isinstance(value, Mapping) and isinstance(value.get("line"), str):
+        return {**masker.data({**value, "line": ""}), "line": masker.line(value["line"])}
+    return masker.data(value, name=name)

@@ -1,0 +1,266 @@
+"""The PostgreSQL store: a schema in a database that a team shares, through psycopg 3."""
+
+# ruff: noqa: D102 - the base class documents the methods
+from __future__ import annotations
+
+import os
+import re
+import socket
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from threading import Event, Lock, RLock, Thread
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from ipyproject.errors import HistoryError
+from ipyproject.history.database import Database
+from ipyproject.history.locations import without_password
+from ipyproject.history.store import StoreBusyError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import psycopg
+
+    from ipyproject.history.database import Row
+
+SCHEMA = "ipyproject"  # other tables of the database are none of our business
+TURN = 0x6970_7972  # the advisory lock of those who write, one after the other as in SQLite
+RECORDING_SECONDS = 0.4  # what a run waits for an answer
+READING_SECONDS = 10.0
+ON_CONNECTING = (
+    f"SET search_path TO {SCHEMA}; SET client_encoding TO 'UTF8'; SET statement_timeout TO %d; "
+    "SET lock_timeout TO %d; SET idle_in_transaction_session_timeout TO 10000"
+)
+BUSY_STATES = {"55P03", "57014"}  # a lock, or an answer, was waited for too long
+
+# How the statements of migrations read here. Text compares by bytes, as in SQLite, whatever the database's language.
+TRANSLATIONS = (
+    (re.compile(r"\bTEXT\b"), 'TEXT COLLATE "C"'),
+    (re.compile(r"\bINTEGER\b"), "BIGINT"),
+    (re.compile(r"\bREAL\b"), "DOUBLE PRECISION"),
+    (re.compile(r"\s*\bWITHOUT ROWID\b"), ""),
+)
+
+
+class PostgresDatabase(Database):
+    """A connection to a PostgreSQL server; threads take turns.
+
+    Whoever waits for the server waits for a bounded time, also when it is there and says nothing: the connection is
+    then hung up from another thread.
+
+    Args:
+        url: ``postgresql://user:password@host:port/database?...``, as libpq understands it.
+        recording: A run is waiting, so that the server must answer at once; readers have more patience.
+
+    Raises:
+        StoreBusyError: It does not answer in time.
+        HistoryError: psycopg is missing, or the server can't be connected to.
+    """
+
+    def __init__(self, url: str, *, recording: bool = False) -> None:
+        _import_psycopg()
+        self.location = without_password(url)
+        self._seconds = RECORDING_SECONDS if recording else READING_SECONDS
+        self._lock = RLock()
+        self._within_transaction = False
+        password = _checked_password(url, self.location)
+        with self._explained(password):
+            self._connection = self._connect(url)
+        milliseconds = int(self._seconds * 1000)
+        try:
+            with self._waiting():
+                self.execute(ON_CONNECTING % (milliseconds, milliseconds))
+        except BaseException:
+            self.close()
+            raise
+
+    def _connect(self, url: str) -> psycopg.Connection[Row]:
+        """Connect in a thread of its own: libpq waits at least two seconds, and for a name server even longer."""
+        import psycopg
+
+        promised: Future[psycopg.Connection[Row]] = Future()
+
+        def connect() -> None:
+            try:
+                connection = psycopg.connect(url, autocommit=True, connect_timeout=2, application_name="ipyproject")
+            except Exception as error:  # noqa: BLE001 - raised where it is waited for
+                promised.set_exception(error)
+                return
+            if promised.set_running_or_notify_cancel():
+                promised.set_result(connection)
+            else:  # too late
+                connection.close()
+
+        Thread(target=connect, name="ipyproject-connect", daemon=True).start()
+        try:
+            return promised.result(self._seconds)
+        except TimeoutError:
+            if promised.cancel():
+                raise self._too_slow() from None
+            return promised.result()
+
+    @contextmanager
+    def transaction(self) -> Iterator[PostgresDatabase]:
+        with self._lock:
+            if self._within_transaction:
+                yield self
+                return
+            with self._waiting():
+                self._within_transaction = True
+                try:
+                    self.execute(f"BEGIN; SELECT pg_advisory_xact_lock({TURN})")
+                    yield self
+                    self.execute("COMMIT")
+                except BaseException:
+                    self._roll_back()
+                    raise
+                finally:
+                    self._within_transaction = False
+
+    def _roll_back(self) -> None:
+        import psycopg
+
+        with suppress(psycopg.Error):
+            self.execute("ROLLBACK")
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
+        """Execute one statement of the open transaction."""
+        with self._watch.statement():
+            return self._connection.execute(_placeholders(sql), parameters or None)
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Execute one statement of the open transaction for each of the rows."""
+        cursor, rows = self._connection.cursor(), list(rows)
+        with self._watch.statement():
+            cursor.executemany(_placeholders(sql), rows)
+
+    def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        with self._lock:
+            if self._within_transaction:
+                return self.execute(sql, parameters).fetchall()
+            with self._waiting():
+                return self.execute(sql, parameters).fetchall()
+
+    def tables(self) -> set[str]:
+        return {name for (name,) in self.read("SELECT tablename FROM pg_tables WHERE schemaname = ?", (SCHEMA,))}
+
+    def prepare(self) -> None:
+        with self.transaction():
+            self.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+
+    def translated(self, statement: str) -> str:
+        for pattern, replacement in TRANSLATIONS:
+            statement = pattern.sub(replacement, statement)
+        return statement
+
+    def is_current(self) -> bool:
+        return not self._connection.closed
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        """Wait for the answers to statements, but not for ever."""
+        self._watch = _Watch(self._connection, self._seconds)
+        try:
+            with self._explained(), self._watch:
+                yield
+        except HistoryError:
+            if self._watch.has_hung_up:
+                raise self._too_slow() from None
+            raise
+
+    def _too_slow(self) -> StoreBusyError:
+        return StoreBusyError(f"{self.location} does not answer.", "Check that the server is there and reachable.")
+
+    @contextmanager
+    def _explained(self, password: str | None = None) -> Iterator[None]:
+        """Turn psycopg's errors into ours."""
+        import psycopg
+
+        try:
+            yield
+        except psycopg.Error as error:
+            said = (error.diag.message_primary or str(error)).partition("\n")[0].strip().rstrip(".")
+            if password:
+                said = said.replace(password, "***")
+            kind = StoreBusyError if error.sqlstate in BUSY_STATES else HistoryError
+            raise kind(f"{self.location} can't be used: {said}.", "Check the server and the URL.") from None
+
+
+class _Watch:
+    """Hang up a connection on which an answer does not come in time.
+
+    Args:
+        connection: What is watched while within a ``with`` block.
+        seconds: How long one statement may take, give or take a quarter.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Row], seconds: float) -> None:
+        self._connection = connection
+        self._seconds = seconds
+        self._over = Event()
+        self._lock = Lock()
+        self._asked: float | None = None
+        self.has_hung_up = False
+
+    def __enter__(self) -> None:
+        Thread(target=self._watch, name="ipyproject-watch", daemon=True).start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+
+    @contextmanager
+    def statement(self) -> Iterator[None]:
+        """Watch the time that one statement takes."""
+        self._asked = monotonic()
+        try:
+            yield
+        finally:
+            with self._lock:  # from here on the connection may be closed, and its number be that of another file
+                self._asked = None
+
+    def _watch(self) -> None:
+        while not (self._over.wait(self._seconds / 4) or self.has_hung_up):
+            with self._lock, suppress(Exception):
+                if self._asked is not None and monotonic() - self._asked > self._seconds:
+                    self.has_hung_up = True
+                    with socket.socket(fileno=os.dup(self._connection.fileno())) as line:
+                        line.shutdown(socket.SHUT_RDWR)
+
+
+def _import_psycopg() -> None:
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as error:
+        reason = str(error).partition("\n")[0]
+        raise HistoryError(
+            f"A PostgreSQL store needs psycopg 3, which can't be imported: {reason}.",
+            "pip install 'ipyproject[postgres]'",
+        ) from None
+
+
+def _checked_password(url: str, location: str) -> str | None:
+    """Return the password within a URL.
+
+    Raises:
+        HistoryError: The URL can't be read; libpq's own message would quote it.
+    """
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    with suppress(psycopg.Error):
+        if location.partition("//")[2] != "...":
+            password = conninfo_to_dict(url).get("password")
+            return None if password is None else str(password)
+    raise HistoryError(
+        f"The URL of the session store, {location}, can't be read.",
+        "It reads postgresql://user:password@host:port/database; a special character in the password as %40.",
+    )
+
+
+def _placeholders(sql: str) -> str:
+    return sql.replace("?", "%s")

@@ -1,0 +1,180 @@
+"""Hide secrets by their names and, wherever they turn up, by their values."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus
+
+from ipyproject.masking.command_lines import masked_command_line, masked_line
+from ipyproject.masking.data import Masking
+from ipyproject.masking.text import hide, masked_text, secret_spans
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from ipyproject.masking.text import Span
+
+MIN_LENGTH = 4  # characters; a shorter secret would be found in every other word
+SAFE_LENGTH = 8  # a secret shorter than this is only found where it stands as a word of its own
+MAX_LENGTH = 10_000
+MAX_KNOWN = 5_000
+LINE_LENGTH = 16  # of a secret with several lines, such as a private key, each line of this length is hidden
+
+# Passwords that protect nothing, and words: hidden under their names, but not wherever they stand.
+_NO_SECRETS = frozenset(
+    [
+        "admin",
+        "airflow",
+        "anonymous",
+        "changeme",
+        "default",
+        "example",
+        "false",
+        "guest",
+        "local",
+        "minio",
+        "minioadmin",
+        "mysql",
+        "none",
+        "null",
+        "password",
+        "postgres",
+        "public",
+        "root",
+        "secret",
+        "test",
+        "token",
+        "true",
+        "user",
+    ]
+)
+
+# What stands beside a password among credentials and is none: it must not be hidden in every message.
+_BESIDE = re.compile(
+    r"(?:^|[._-])(?:user_?(?:name)?|login|host(?:_?name)?|server|port|region(?:_?name)?|endpoint(?:_?url)?|account_?name"
+    r"|database|db_?(?:name)?|schema|warehouse|role|driver|type|name|project(?:_?id)?|bucket|container|protocol|scheme"
+    r"|tenant(?:_?id)?|(?:auth|token|cert)_ur[li]|scopes?|catalog)$",
+    re.IGNORECASE,
+)
+
+
+class Masker:
+    """Masks what goes into a record, a display, a log or an error. Safe with threads.
+
+    Args:
+        known: Secrets that are hidden wherever they stand.
+    """
+
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        self._lock = Lock()
+        self._known: set[str] = set()
+        self._patterns: tuple[re.Pattern[str], ...] = ()
+        self._learn(known)
+
+    def learn(self, data: Any) -> None:
+        """Remember every value of `data` that stands under a secret name, and the passwords of its URLs."""
+        found: list[str] = []
+
+        def spied(text: str) -> str:
+            found.extend(text[begin:end] for begin, end in secret_spans(text))
+            return text
+
+        Masking(spied, found=lambda value: found.extend(_leaf_texts(value))).of(data)
+        self._learn(found)
+
+    def learn_credentials(self, credentials: Mapping[str, Any]) -> None:
+        """Remember the values of credentials, whatever they are called, but for users, hosts and the like."""
+        self.learn(credentials)
+        self._learn(_credential_texts(credentials))
+
+    def text(self, text: str) -> str:
+        """Return a text with its secrets hidden: the known ones, and what `masked_text` finds."""
+        if not self._patterns:
+            return masked_text(text)
+        return hide(text, [*secret_spans(text), *self._known_spans(text)])
+
+    def line(self, text: str) -> str:
+        """Return a magic's line with its secrets hidden (see `masked_line`)."""
+        return self._without_known(masked_line(text))
+
+    def command_line(self, arguments: Sequence[str]) -> list[str]:
+        """Return the arguments of a command with their secrets hidden (see `masked_command_line`)."""
+        return [self._without_known(each) for each in masked_command_line(arguments)]
+
+    def data(self, value: Any, *, name: str | None = None) -> Any:
+        """Return data of any shape with its secrets hidden (see `masked`); known ones are hidden in all its texts."""
+        return Masking(self.text).of(value, name=name)
+
+    def _without_known(self, text: str) -> str:
+        return hide(text, self._known_spans(text))
+
+    def _known_spans(self, text: str) -> list[Span]:
+        return [match.span() for pattern in self._patterns for match in pattern.finditer(text)]
+
+    def _learn(self, secrets: Iterable[str]) -> None:
+        with self._lock:
+            new = {text for text in secrets if MIN_LENGTH <= len(text.strip()) <= MAX_LENGTH} - self._known
+            new = {text for text in new if text.lower() not in _NO_SECRETS and text.strip("*")}
+            if new:
+                self._known |= set(sorted(new, key=len)[: max(0, MAX_KNOWN - len(self._known))])
+                self._patterns = _patterns(self._known)
+
+
+def _patterns(secrets: Iterable[str]) -> tuple[re.Pattern[str], ...]:
+    forms = sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
+    long = "|".join(re.escape(form) for form in forms if len(form) >= SAFE_LENGTH)
+    short = "|".join(re.escape(form) for form in forms if len(form) < SAFE_LENGTH)
+    found = [re.compile(long)] if long else []
+    return (*found, re.compile(rf"(?<![^\W_])(?:{short})(?![^\W_])")) if short else tuple(found)
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Yield how a secret is written: as it is, in a URL, in JSON and in a repr."""
+    lines = [line for line in secret.splitlines() if len(line) >= LINE_LENGTH] if "\n" in secret else []
+    for text in (secret, secret.strip(), *lines):
+        yield text
+        yield quote(text, safe="", errors="replace")
+        yield quote(text, errors="replace")
+        yield quote_plus(text, errors="replace")
+        yield json.dumps(text)[1:-1]
+        yield json.dumps(text, ensure_ascii=False)[1:-1]
+        yield repr(text)[1:-1]
+        yield ascii(text)[1:-1]
+
+
+def _leaf_texts(value: Any) -> list[str]:
+    """Return the texts and numbers at the ends of some data, which may contain itself."""
+    return [text for _, text in _leaves(value)]
+
+
+def _credential_texts(credentials: Mapping[str, Any]) -> list[str]:
+    return [
+        text
+        for name, text in _leaves(credentials, numbers=False)
+        if not _BESIDE.search(name) and "://" not in text  # of a URL, only its password is secret
+    ]
+
+
+def _leaves(value: Any, *, numbers: bool = True) -> Iterator[tuple[str, str]]:
+    left = [("", value)]
+    seen: dict[int, Any] = {}
+    while left:
+        name, item = left.pop()
+        if isinstance(item, str):
+            yield name, str.__str__(item)
+        elif isinstance(item, (bytes, bytearray)):
+            yield name, item.decode("utf-8", "replace")
+        elif isinstance(item, (int, float)):
+            if numbers and not isinstance(item, bool):
+                yield name, repr(item)
+        elif isinstance(item, (Mapping, list, tuple, set, frozenset)) and id(item) not in seen:
+            seen[id(item)] = item
+            left += (
+                [(str(key), below) for key, below in item.items()]
+                if isinstance(item, Mapping)
+                else [(name, below) for below in item]
+            )
