@@ -10,14 +10,14 @@ import sys
 
 import pytest
 
-from ipyproject.session import open_history
+from ipyproject.history import open_history
 
 
 def ipyproject(*arguments, cwd, **environment):
     return subprocess.run(
         [sys.executable, "-m", "ipyproject", *map(str, arguments)],
         cwd=cwd,
-        env=os.environ | environment,
+        env=os.environ | {"COLUMNS": "160"} | environment,
         capture_output=True,
         text=True,
         check=False,
@@ -78,7 +78,10 @@ def test_flags_are_on_record(make_project):
 
 def test_no_sessions_yet(make_project):
     """A project without a record says so."""
-    assert ipyproject("sessions", "list", cwd=make_project().root).stdout == "No sessions are recorded yet.\n"
+    assert (
+        ipyproject("sessions", "list", cwd=make_project().root).stdout
+        == "No sessions are recorded, or none that fits.\n"
+    )
 
 
 def test_no_save_and_quiet(make_project):

@@ -20,7 +20,7 @@ def run(*command, cwd, **environment):
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
-        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | environment,
+        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"COLUMNS": "160"} | environment,
         capture_output=True,
         text=True,
         check=False,

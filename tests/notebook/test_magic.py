@@ -145,3 +145,61 @@ def test_three_reloads_of_the_extension_leave_one_magic(ip, project):
     ip.run_line_magic("load_ext", "ipyproject")
     ip.run_line_magic("reload_project", "")
     assert session.state.value == "closed"
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What %sessions displays."""
+    from IPython.utils.capture import capture_output
+
+    monkeypatch.setenv("COLUMNS", "200")
+
+    class Shown:
+        def __call__(self, ip, line):
+            with capture_output() as captured:
+                ip.run_line_magic("sessions", line)
+            self.printed = captured.stdout
+            return captured.outputs[0].data
+
+    return Shown()
+
+
+def test_sessions_as_tables(ip, project, shown):
+    """%sessions lists, shows and compares, as text and as HTML without styles; everything is escaped."""
+    ip.run_line_magic("reload_project", "--params 'name=\"<b>bold</b>\"'")
+    ip.user_ns["session"].run()
+    ip.run_line_magic("reload_project", "-e prod")
+    session_id = ip.user_ns["session"].session_id
+    listed = shown(ip, "")
+    assert session_id in listed["text/plain"]
+    assert "name=<b>bold</b>" in listed["text/plain"]
+    assert "name=&lt;b&gt;bold&lt;/b&gt;" in listed["text/html"]
+    assert "style" not in listed["text/html"]
+    assert session_id not in shown(ip, "list --env local --limit 3")["text/plain"]
+    assert "double" in shown(ip, "show latest~1")["text/html"]
+    assert "%reload_project -e prod" in shown(ip, "show")["text/plain"]
+    compared = shown(ip, "diff")
+    assert "name" in compared["text/plain"]
+    assert "rate" in compared["text/html"]
+
+
+def test_sessions_replay(ip, project, shown):
+    """%sessions replay opens the recorded session anew, runs it, and puts the four names into the namespace."""
+    ip.run_line_magic("reload_project", "-e prod")
+    first = ip.user_ns["session"]
+    first.run()
+    project.write({"conf/prod/parameters.yml": "rate: 4"})
+    told = shown(ip, "replay latest")
+    assert ip.user_ns["session"] is not first
+    assert ip.user_ns["session"].env == "prod"
+    assert ip.user_ns["session"].record.replay_of == first.session_id
+    assert "rate" in told["text/plain"]
+    assert "Completed 2 nodes" in shown.printed
+    assert ip.user_ns["catalog"].load("total") == 24
+
+
+@pytest.mark.parametrize("line", ["shwo", "list --nothing", "diff a b c", "--limit x"])
+def test_sessions_wrong_usage(ip, project, line):
+    """A line that can't be understood is an error of usage."""
+    with pytest.raises(UsageError):
+        ip.run_line_magic("sessions", line)

@@ -9,8 +9,7 @@ import textwrap
 
 import pytest
 
-from ipyproject.history import Status
-from ipyproject.session import open_history
+from ipyproject.history import Status, open_history
 
 
 def test_record_of_a_session(make_project):

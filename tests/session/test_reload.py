@@ -14,8 +14,7 @@ import pytest
 
 from ipyproject import current_session, reload_project
 from ipyproject.errors import ProjectError, SessionError
-from ipyproject.history import Status
-from ipyproject.session import open_history
+from ipyproject.history import Status, open_history
 
 WAITING = """
 import threading

@@ -19,8 +19,7 @@ from ipyproject.errors import (
     UnknownEnvError,
     UnknownPipelineError,
 )
-from ipyproject.history import Status
-from ipyproject.session import open_history
+from ipyproject.history import Status, open_history
 from ipyproject.testing import RecordingRunner
 
 

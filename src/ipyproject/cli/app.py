@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -60,6 +61,7 @@ class LazyGroup(click.Group):
     cls=LazyGroup,
     lazy={
         "run": ("ipyproject.cli.run:run", "Open a session, run a pipeline and close."),
+        "replay": ("ipyproject.cli.replay:replay", "Run a recorded session again."),
         "sessions": ("ipyproject.cli.sessions:sessions", "Look at the recorded sessions."),
     },
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -78,6 +80,9 @@ def main(package_name: str | None = None, args: Sequence[str] | None = None) -> 
     """
     from ipyproject.errors import ProjectError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that can't show a character is no reason to fail
     try:
         if package_name is not None:
             from ipyproject.bootstrap import configure_project

@@ -23,7 +23,7 @@ class ParamsType(click.ParamType):  # type: ignore[type-arg]  # generic only in 
         try:
             return parse_params(value)
         except ProjectError as error:
-            self.fail(str(error), param, ctx)
+            self.fail(error.told(), param, ctx)
 
 
 class NamesType(click.ParamType):  # type: ignore[type-arg]  # generic only in newer clicks
@@ -42,3 +42,15 @@ project_option = click.option(
     type=click.Path(path_type=Path),
     help="A folder in the project. Default: the project found upward from the working directory.",
 )
+
+
+def flags_of(ctx: click.Context) -> dict[str, dict[str, Any]]:
+    """Every flag of a command with its value, and whether it was given, came from the environment or is the default."""
+    flags = {}
+    for name, value in ctx.params.items():
+        source = ctx.get_parameter_source(name)
+        flags[name] = {
+            "value": str(value) if isinstance(value, Path) else value,
+            "source": source.name.lower() if source is not None else "default",
+        }
+    return flags

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ipyproject.cli.options import NamesType, ParamsType, project_option
+from ipyproject.cli.failures import nodes_lines_only
+from ipyproject.cli.options import NamesType, ParamsType, flags_of, project_option
 from ipyproject.config import PARAMS_HELP
-from ipyproject.display.text import run_text
-from ipyproject.errors import ProjectError
-from ipyproject.session import Session
-
-_OWN_FOLDER = str(Path(__file__).parent.parent)
+from ipyproject.display.messages import run_text
+from ipyproject.session import Origin, Session
 
 
 class _Versions(NamesType):
@@ -74,32 +71,12 @@ def run(
         env,
         params,
         conf_source,
-        started_by="cli",
-        invocation={"command": ctx.command_path, "flags": _flags(ctx)},
+        origin=Origin("cli", {"command": ctx.command_path, "flags": flags_of(ctx)}),
     )
-    try:
-        with session:
-            result = session.run(**selection, keep=False)
-    except ProjectError:
-        raise
-    except Exception as error:
-        if session.last_run is None:  # not a node's failure but our own
-            raise
-        raise _NodeFailedError(error) from error
+    with nodes_lines_only(session), session:
+        result = session.run(**selection, keep=False)
     if not quiet:
         click.echo(run_text(session, result))
-
-
-def _flags(ctx: click.Context) -> dict[str, dict[str, Any]]:
-    """Every flag with its value, and whether it was given, came from the environment or is the default."""
-    flags = {}
-    for name, value in ctx.params.items():
-        source = ctx.get_parameter_source(name)
-        flags[name] = {
-            "value": str(value) if isinstance(value, Path) else value,
-            "source": source.name.lower() if source is not None else "default",
-        }
-    return flags
 
 
 def _log_to_stderr() -> None:
@@ -109,19 +86,3 @@ def _log_to_stderr() -> None:
         handler.setFormatter(logging.Formatter("%(message)s"))
         logger.addHandler(handler)
     logger.setLevel(logging.INFO)
-
-
-class _NodeFailedError(click.ClickException):
-    """A node failed: shown with the project's own lines, not with ours around them; the process exits with 1."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(f"{type(error).__name__}: {error}")
-        self._error = error
-
-    def show(self, file: Any = None) -> None:
-        """Write the traceback from the first frame that is not ours."""
-        error = self._error
-        first = error.__traceback__
-        while first is not None and first.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER):
-            first = first.tb_next
-        click.echo("".join(traceback.format_exception(type(error), error, first)), file=file, err=True, nl=False)

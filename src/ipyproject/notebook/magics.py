@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
+from IPython.display import display
 from traitlets import Unicode
 
 from ipyproject.config import PARAMS_HELP, parse_params
-from ipyproject.display.messages import opened_text
+from ipyproject.display.messages import opened_text, run_text
+from ipyproject.display.sessions import render_replay
+from ipyproject.history.environment import notebook_name
 from ipyproject.notebook.arguments import split_line
-from ipyproject.session import Origin, Session, reload_project
+from ipyproject.notebook.sessions import REPLAY, answer, read_line
+from ipyproject.session import Origin, Session, open_replay, reload_project
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -59,6 +63,25 @@ class ProjectMagics(Magics):
         """
         print(self.open_and_describe(line))  # noqa: T201  (what a magic says goes to the cell's output)
 
+    @line_magic
+    def sessions(self, line: str) -> None:
+        """Look at recorded sessions.
+
+        ::
+
+            %sessions                    the newest; --env, --status, --param a.b=1, --pipeline, --limit
+            %sessions show ID            one session and its runs
+            %sessions diff A B           what differs between two, by default the last two
+            %sessions replay ID          open and run one again; --params a.b=1, --strict (the same code)
+
+        An ID is a session's id, a unique beginning of one, ``latest`` or ``latest~2``.
+        """
+        options = read_line(line)
+        if options.question == REPLAY:
+            self._replay(options, f"%sessions {line}".rstrip())
+        else:
+            display(answer(options))
+
     def open_and_describe(self, line: str) -> str:
         """Do what ``%reload_project LINE`` does, and return what it prints."""
         parser = self.reload_project.parser
@@ -92,8 +115,29 @@ class ProjectMagics(Magics):
             env=options.env or self.env or None,
             extra_params=parse_params(options.params) if options.params else None,
             conf_source=options.conf_source or self.conf_source or None,
-            origin=Origin("notebook", {"line": magic_line}),
+            origin=self._origin(magic_line),
         )
+        self._push(session)
+        return session
+
+    def _replay(self, options: Namespace, magic_line: str) -> None:
+        replay = open_replay(
+            reload_project,
+            options.id,
+            extra_params=parse_params(options.params) if options.params else None,
+            strict=options.strict,
+            origin=self._origin(magic_line),
+        )
+        self._push(replay.session)
+        display(render_replay(replay))
+        replay.run()
+        for result in replay.results:
+            print(run_text(replay.session, result))  # noqa: T201
+
+    def _push(self, session: Session) -> None:
         context = session.load_context()
         self.shell.push(dict(zip(NAMES, (session, context, context.catalog, session.pipelines), strict=True)))
-        return session
+
+    def _origin(self, magic_line: str) -> Origin:
+        name = notebook_name(self.shell.user_ns)
+        return Origin("notebook", {"line": magic_line} | ({"notebook": name} if name else {}))

@@ -30,6 +30,7 @@ class Pipeline:
     """
 
     def __init__(self, nodes: Iterable[Node | Pipeline], *, tags: str | Iterable[str] | None = None) -> None:
+        self._nodes: NodeLog
         flat: list[Node] = []
         for item in nodes:
             if isinstance(item, Pipeline):

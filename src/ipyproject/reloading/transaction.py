@@ -63,7 +63,7 @@ class ModuleTransaction:
         self._current = current.snapshot()
         self._meta_path = list(sys.meta_path)
         for name in self._owned():
-            module = sys.modules[name]
+            module: Any = sys.modules[name]
             if module is None:
                 continue  # an import that somebody blocked stays blocked
             if _is_compiled(module):
@@ -215,7 +215,7 @@ def _emptied(module: Any, name: str) -> ModuleType | None:
 class _NamespaceLoader(Loader):
     """Lets a namespace package keep its module object; once imported, its spec has the ordinary loader again."""
 
-    def __init__(self, ordinary: Any, replaced: ModuleType) -> None:
+    def __init__(self, ordinary: Any, replaced: Any) -> None:
         self._ordinary = ordinary
         self._replaced = replaced
 

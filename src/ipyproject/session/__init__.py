@@ -2,8 +2,8 @@
 
 from ipyproject.session.origin import Origin
 from ipyproject.session.reload import reload_project
+from ipyproject.session.replay import Replay, open_replay
 from ipyproject.session.result import RunResult
 from ipyproject.session.session import Session, SessionState
-from ipyproject.session.store import open_history
 
-__all__ = ["Origin", "RunResult", "Session", "SessionState", "open_history", "reload_project"]
+__all__ = ["Origin", "Replay", "RunResult", "Session", "SessionState", "open_replay", "reload_project"]

@@ -17,9 +17,14 @@ from ipyproject.bootstrap import bootstrap_project, unchanged_on_failure
 from ipyproject.config import ConfigLoader, merge_params
 from ipyproject.context import Context, FrozenParams, build_catalog
 from ipyproject.errors import ConfigError, SessionError, UnknownPipelineError, described, did_you_mean
-from ipyproject.history import NullRecorder, Recorder, RunRecord, new_id
+from ipyproject.history import NullRecorder, Recorder, RunRecord, SessionRecord, new_id
+from ipyproject.history.git import start_git_facts
+from ipyproject.history.packages import start_installed_packages
+from ipyproject.history.project_store import store_location
+from ipyproject.history.values import plain
 from ipyproject.hooks import HookManager
 from ipyproject.importing import explained
+from ipyproject.masking import Masker
 from ipyproject.pipeline import Pipeline, PipelineRegistry, Selection, load_pipelines
 from ipyproject.pipeline.discovery import DEFAULT
 from ipyproject.runners import Runner, make_runner
@@ -27,16 +32,16 @@ from ipyproject.session.facts import session_record
 from ipyproject.session.origin import Origin
 from ipyproject.session.record import SessionBook
 from ipyproject.session.running import PlannedRun, recorded_selection
-from ipyproject.session.store import store_location
 from ipyproject.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from types import TracebackType
 
-    from ipyproject.history import BaseRecorder, SessionRecord
+    from ipyproject.history import BaseRecorder
     from ipyproject.pipeline.selection import Names
     from ipyproject.project import Project
+    from ipyproject.session.replay import Replay
     from ipyproject.session.result import RunResult
 
 ENV_VARIABLE = "IPYPROJECT_ENV"
@@ -65,21 +70,29 @@ class Session:
         config: Its configuration, extra parameters included.
         record: What is known of the session as it opens.
         recorder: Where its record is written.
+        masker: Hides secrets in it.
     """
 
     def __init__(
-        self, project: Project, settings: Settings, config: ConfigLoader, record: SessionRecord, recorder: BaseRecorder
+        self,
+        project: Project,
+        settings: Settings,
+        config: ConfigLoader,
+        record: SessionRecord,
+        recorder: BaseRecorder,
+        masker: Masker,
     ) -> None:
         self._project = project
         self._settings = settings
         self._config = config
-        self._book = SessionBook(record, recorder)
+        self._masker = masker
+        self._book = SessionBook(record, recorder, masker)
         self._state = SessionState.OPEN
         self._hooks = HookManager(settings.hooks, settings.disable_hooks_for_plugins)
         self._context: Context | None = None
         self._pipelines: PipelineRegistry | None = None
         self._lock = RLock()
-        self._closers: list[Callable[[], None]] = []
+        self._closers: list[Callable[[], object]] = []
 
     @classmethod
     def create(
@@ -147,9 +160,11 @@ class Session:
                 resolvers=settings.config.resolvers,
                 extra_params=extra_params,
             )
-            record = session_record(project, config, extra_params or {}, origin or Origin())
+            masker = Masker()
+            masker.learn(extra_params or {})
+            record = session_record(project, settings, config, extra_params or {}, origin or Origin())
             recorder = Recorder(store_location(settings), root=project.root) if save_on_close else NullRecorder()
-            session = cls(project, settings, config, record, recorder)
+            session = cls(project, settings, config, record, recorder, masker)
             current.push_session(session)
             session._hooks_while_opening("after_session_created")
         return session
@@ -159,6 +174,10 @@ class Session:
         self._book.open()
         atexit.register(self._close_at_exit)
         self._closers.append(lambda: atexit.unregister(self._close_at_exit))
+        self._git = start_git_facts(self._project.root, lambda facts: self._book.describe(git=facts))
+        self._closers.append(self._git.finish)
+        self._packages = start_installed_packages(self._book.packages)
+        self._closers.append(self._packages.finish)
 
     @property
     def session_id(self) -> str:
@@ -192,8 +211,61 @@ class Session:
 
     @property
     def data(self) -> Mapping[str, Any]:
-        """Everything known about the session, static and dynamic; read-only."""
+        """Everything known about the session, static and dynamic; read-only, with secrets hidden as in its record."""
         return self._book.data
+
+    def as_recorded(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return values as a record holds them: secrets hidden, and what JSON can't hold by type and repr."""
+        recorded: dict[str, Any] = plain(self._masker.data(dict(values)))
+        return recorded
+
+    @classmethod
+    def replay(
+        cls,
+        session_id: str,
+        project_path: str | Path | None = None,
+        *,
+        extra_params: Mapping[str, Any] | None = None,
+        strict: bool = False,
+        save_on_close: bool = True,
+    ) -> Replay:
+        """Repeat a recorded session: open one with its env, extra parameters and conf source, and do its runs again.
+
+        Args:
+            session_id: Its id, a unique beginning of it, ``latest`` or ``latest~2``.
+            project_path: A folder in the project; by default as for :meth:`create`.
+            extra_params: Parameters that differ this time, merged over the recorded ones.
+            strict: Refuse when the code differs from what was recorded.
+            save_on_close: False leaves no record of the new session.
+
+        Returns:
+            The new session (still open; leaving a ``with`` block closes it), what differs from then, and the results.
+
+        Raises:
+            HistoryError: There is no such session.
+            SessionError: It can't be repeated, or not on this code.
+            Exception: Whatever a run raises; the new session is closed.
+        """
+        from ipyproject.session.replay import open_replay
+
+        replay = open_replay(
+            cls.create,
+            session_id,
+            project_path,
+            extra_params=extra_params,
+            strict=strict,
+            save_on_close=save_on_close,
+        )
+        try:
+            return replay.run()
+        except BaseException as error:
+            replay.session.close(error)
+            raise
+
+    @property
+    def record(self) -> SessionRecord:
+        """The session's record as far as it is known now, with secrets hidden."""
+        return self._book.record
 
     def log(self, **facts: Any) -> None:
         """Add facts to the session's record, under their names; a later value replaces an earlier one.
@@ -261,11 +333,17 @@ class Session:
             return self._context
 
     def _new_context(self) -> Context:
+        # What is secret must be known before anything can fail with it in its message.
+        self._masker.learn_credentials(self._config["credentials"])
+        self._masker.learn(self._config["parameters"])
         catalog = build_catalog(self._config, self._project.root)
         self._hooks_while_opening("after_catalog_created", catalog=catalog)
         context = Context(self._project, self.env, FrozenParams(self._config["parameters"]), self._config, catalog)
         self._hooks_while_opening("after_context_created", context=context)
         self._book.parameters(context.params)
+        self._book.describe(
+            conf_files={**self._config.file_hashes("parameters"), **self._config.file_hashes("catalog")}
+        )
         return context
 
     def run(

@@ -1,0 +1,34 @@
+"""``ipyproject sessions prune``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ipyproject.cli.filters import MomentType
+from ipyproject.cli.options import project_option
+from ipyproject.display.messages import counted
+from ipyproject.history import open_history
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+
+@click.command("prune")
+@project_option
+@click.option("--keep-last", type=click.IntRange(min=0), help="Keep that many of the newest.")
+@click.option("--older-than", type=MomentType(), help="Delete only what is older: 2026-01-31, or 12h, 7d, 2w.")
+@click.option("--dry-run", is_flag=True, help="Only say which.")
+def prune_sessions(
+    project_path: Path | None, keep_last: int | None, older_than: datetime | None, *, dry_run: bool
+) -> None:
+    """Delete old sessions; with both options those that neither keeps. Open ones are never deleted."""
+    if keep_last is None and older_than is None:
+        raise click.UsageError("Say what to keep: --keep-last 100, --older-than 30d, or both.")
+    with open_history(project_path) as store:
+        doomed = store.prunable(keep_last=keep_last, older_than=older_than)
+        if not dry_run:
+            store.delete(doomed)
+    click.echo(f"{'Would delete' if dry_run else 'Deleted'} {counted(len(doomed), 'session')}.")

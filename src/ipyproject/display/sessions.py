@@ -1,0 +1,148 @@
+"""Recorded sessions to look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ipyproject.display.messages import counted
+from ipyproject.display.tables import Rendering, Table, render
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from ipyproject.history import NodeRecord, RunRecord, SessionRecord
+    from ipyproject.history.comparison import Difference
+    from ipyproject.history.questions import SessionHistory
+    from ipyproject.session import Replay
+
+NONE = "-"
+
+
+def render_sessions(sessions: Sequence[tuple[SessionRecord, Sequence[RunRecord]]]) -> Rendering:
+    """Sessions with their runs in short, in the order given."""
+    if not sessions:
+        return render("No sessions are recorded, or none that fits.")
+    rows = [
+        (
+            record.session_id,
+            local_time(record.start),
+            record.env,
+            record.started_by,
+            record.status,
+            ", ".join(_run_in_short(run) for run in runs) or NONE,
+            params_in_short(record.extra_params) or NONE,
+        )
+        for record, runs in sessions
+    ]
+    headers = ("session", "started", "env", "by", "status", "runs", "extra parameters")
+    return render(Table(headers, rows, expendable=frozenset({"started", "by"})))
+
+
+def render_session(session: SessionHistory) -> Rendering:
+    """All about one session: how it was opened, its runs, the timings of their nodes, and what was logged."""
+    parts: list[Table | str] = [Table(("session", session.record.session_id), _session_rows(session.record))]
+    logged = {**session.facts, **{metric.name: metric.value for metric in session.metrics}}
+    if logged:
+        parts.append(Table(("logged", "value"), [(name, shown(value)) for name, value in logged.items()]))
+    for run in session.runs:
+        parts.append(_run_title(run))
+        if nodes := session.nodes[run.run_id]:
+            rows = [(node.name, node.status, f"{node.duration * 1000:.1f} ms", _outputs(node)) for node in nodes]
+            parts.append(Table(("node", "status", "time", "wrote"), rows))
+    return render(*parts)
+
+
+def render_differences(before: str, after: str, differences: Sequence[Difference]) -> Rendering:
+    """What differs between two sessions, side by side."""
+    if not differences:
+        return render(f"{before} and {after} differ in nothing that is recorded.")
+    rows = [(each.section, each.name, shown(each.before), shown(each.after)) for each in differences]
+    return render(Table(("", "", before, after), rows))
+
+
+def render_replay(replay: Replay) -> Rendering:
+    """What differs between a recorded session and the one that repeats it."""
+    then, now = replay.plan.record.session_id, replay.session.session_id
+    runs = counted(len(replay.plan.runs), "run")
+    if not replay.differences:
+        return render(f"Replaying {then} ({runs}) as {now}; nothing that was recorded differs.")
+    rows = [(each.section, each.name, shown(each.before), shown(each.after)) for each in replay.differences]
+    return render(f"Replaying {then} ({runs}) as {now}. What differs:", Table(("", "", "then", "now"), rows))
+
+
+def render_values(headers: tuple[str, str], values: Mapping[str, Any]) -> Rendering:
+    """Names and values, one below the other."""
+    return render(Table(headers, [(name, shown(value)) for name, value in values.items()]))
+
+
+def shown(value: Any) -> str:
+    """A value as a short text; texts stand as they are."""
+    if isinstance(value, dict) and value.keys() == {"$type", "$repr"}:
+        return str(value["$repr"])
+    return value if isinstance(value, str) else f"{value:.4g}" if isinstance(value, float) else repr(value)
+
+
+def local_time(moment: datetime) -> str:
+    """A moment in the reader's own time zone, to the second."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def params_in_short(params: Mapping[str, Any], prefix: str = "") -> str:
+    """Nested parameters as ``a.b=1, c=x``."""
+    parts = []
+    for key, value in params.items():
+        if isinstance(value, dict) and value and value.keys() != {"$type", "$repr"}:
+            parts.append(params_in_short(value, f"{prefix}{key}."))
+        else:
+            text = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else shown(value)
+            parts.append(f"{prefix}{key}={text}")
+    return ", ".join(parts)
+
+
+def _session_rows(record: SessionRecord) -> list[tuple[str, str]]:
+    ended = f"{record.status} at {local_time(record.end)}" if record.end is not None else str(record.status)
+    failed = f"{record.exception.type}: {record.exception.message}" if record.exception is not None else ""
+    flags = record.invocation.get("flags", {})
+    given = {name: flag["value"] for name, flag in flags.items() if flag["source"] != "default"}
+    rows = {
+        "project": f"{record.project} ({record.project_root})",
+        "env": record.env,
+        "conf source": record.conf_source or "",
+        "extra parameters": params_in_short(record.extra_params),
+        "replay of": record.replay_of or "",
+        "started": local_time(record.start),
+        "ended": ended,
+        "exception": failed,
+        "by": f"{record.started_by}, {record.user}@{record.host}, pid {record.pid}",
+        "line": str(record.invocation.get("line", "")),
+        "notebook": str(record.invocation.get("notebook") or ""),
+        "script": str(record.invocation.get("script", "")),
+        "command": str(record.invocation.get("command", "")),
+        "flags given": params_in_short(given),
+        "code": params_in_short(record.git),
+        "environment": params_in_short(record.environment),
+        "python": f"{record.python} on {record.platform}",
+    }
+    return [(name, text) for name, text in rows.items() if text]
+
+
+def _run_title(run: RunRecord) -> str:
+    seconds = f" in {(run.end - run.start).total_seconds():.2f} s" if run.end is not None else ""
+    extra = f", with {params_in_short(run.extra_params)}" if run.extra_params else ""
+    failed = f"\n{run.exception.type}: {run.exception.message}" if run.exception is not None else ""
+    return f"run {run.run_id}: {run.status}{seconds} ({params_in_short(run.selection)}{extra}){failed}"
+
+
+def _outputs(node: NodeRecord) -> str:
+    return ", ".join(f"{name} ({_size(facts)})" for name, facts in node.outputs.items()) or NONE
+
+
+def _size(facts: Mapping[str, Any]) -> str:
+    shape = " x ".join(map(str, facts["shape"])) if facts.get("shape") else facts.get("length", "")
+    return f"{facts.get('type', '?')} {shape}".strip()
+
+
+def _run_in_short(run: RunRecord) -> str:
+    name = run.selection.get("pipeline") or "own pipeline"
+    return str(name) if run.status == "completed" else f"{name} ({run.status})"

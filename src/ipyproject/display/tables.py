@@ -1,0 +1,98 @@
+"""Tables as plain text and as HTML that reads well in any theme, and where styles are taken out."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NARROW = 110  # columns; below, columns that can be done without are left out
+WIDE = 160  # columns of output that goes to a file or a pipe
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of texts under headers.
+
+    Attributes:
+        headers: A text per column.
+        rows: As many texts as there are headers, each.
+        title: Stands above.
+        expendable: Headers of columns that a narrow terminal does without.
+    """
+
+    headers: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    title: str = ""
+    expendable: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Rendering:
+    """Something to look at: notebooks show its HTML, terminals its text."""
+
+    text: str
+    html: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+
+def render(*parts: Table | str) -> Rendering:
+    """Return tables and paragraphs, one below the other, as text and as HTML."""
+    text = "\n\n".join(part if isinstance(part, str) else table_text(part) for part in parts)
+    html = "".join(f"<p>{_lines(part)}</p>" if isinstance(part, str) else table_html(part) for part in parts)
+    return Rendering(text, html)
+
+
+def table_text(table: Table, width: int | None = None) -> str:
+    """Return a table as aligned text.
+
+    Args:
+        table: The table.
+        width: Columns to keep to; by default those of the terminal, and enough where there is none.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    width = width or terminal_width()
+    shown = [number for number, header in enumerate(table.headers) if width >= NARROW or header not in table.expendable]
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    lines_fit = "─".encode(encoding, "ignore") != b""
+    rich_table = RichTable(box=box.SIMPLE_HEAD if lines_fit else box.ASCII, pad_edge=False)
+    for position, number in enumerate(shown):
+        rich_table.add_column(Text(table.headers[number]), no_wrap=position == 0, overflow="fold")
+    for row in table.rows:
+        rich_table.add_row(*(Text(row[number]) for number in shown))
+    written = io.StringIO()
+    Console(file=written, width=width, color_system=None, force_terminal=False, legacy_windows=False).print(rich_table)
+    lines = "\n".join(line.rstrip() for line in written.getvalue().splitlines()).strip("\n")
+    return f"{table.title}\n{lines}" if table.title else lines
+
+
+def table_html(table: Table) -> str:
+    """Return a table as HTML without any style of its own; everything is escaped."""
+    head = "".join(f"<th>{_lines(header)}</th>" for header in table.headers)
+    rows = "".join("<tr>" + "".join(f"<td>{_lines(cell)}</td>" for cell in row) + "</tr>" for row in table.rows)
+    caption = f"<caption>{_lines(table.title)}</caption>" if table.title else ""
+    return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def terminal_width() -> int:
+    """Return the columns of the terminal; output that goes elsewhere is as wide as ``COLUMNS`` says, or wide."""
+    return shutil.get_terminal_size((0, 0)).columns or (80 if sys.stdout.isatty() else WIDE)
+
+
+def _lines(text: str) -> str:
+    return escape(text).replace("\n", "<br>")

@@ -1,0 +1,244 @@
+"""Run a recorded session again: with its env, parameters, configuration and selections, and with what differs said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from ipyproject.config import merge_params
+from ipyproject.errors import SessionError
+from ipyproject.history import open_history
+from ipyproject.history.comparison import Difference, differences, flattened
+from ipyproject.history.git import git_facts
+from ipyproject.history.packages import installed_packages
+from ipyproject.masking import HIDDEN
+from ipyproject.session.origin import Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from ipyproject.history import RunRecord, SessionRecord, Store
+    from ipyproject.session.result import RunResult
+    from ipyproject.session.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayPlan:
+    """What was recorded of a session, and what will be done again.
+
+    Attributes:
+        record: The session's record.
+        runs: Its runs, oldest first.
+        resolved: Its resolved parameters, if they became known.
+        packages: The distributions that were installed, if they became known.
+        extra_params: The parameters to replay with: the recorded ones, those given now merged over them.
+    """
+
+    record: SessionRecord
+    runs: tuple[RunRecord, ...]
+    resolved: Mapping[str, Any] | None
+    packages: Mapping[str, str] | None
+    extra_params: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, store: Store, name: str, extra_params: Mapping[str, Any] | None = None) -> ReplayPlan:
+        """Read a session from a store.
+
+        Args:
+            store: Where it is recorded.
+            name: Its id, a unique beginning of it, ``latest`` or ``latest~2``.
+            extra_params: Parameters that differ this time.
+
+        Raises:
+            HistoryError: There is no such session.
+            SessionError: Something of it was recorded in a form that can't be used again.
+        """
+        record = store.session(name)
+        plan = cls(
+            record=record,
+            runs=tuple(store.runs(record.session_id)),
+            resolved=store.parameters(record.session_id),
+            packages=store.packages(record.session_id),
+            extra_params=merge_params(record.extra_params, extra_params or {}),
+        )
+        plan.check()
+        return plan
+
+    def check(self) -> None:
+        """Check that everything can be done again.
+
+        Raises:
+            SessionError: Names the first thing that can't.
+        """
+        what = f"Session {self.record.session_id} can't be replayed"
+        for params in (self.extra_params, *(run.extra_params for run in self.runs)):
+            for name, value in flattened(params).items():
+                if isinstance(value, str) and HIDDEN in value:
+                    raise SessionError(
+                        f"{what}: the value of the parameter {name!r} is secret and was not recorded.",
+                        f"Give it again: --params {name}=...",
+                    )
+                if name.endswith(".$repr"):
+                    raise SessionError(
+                        f"{what}: the parameter {name.removesuffix('.$repr')!r} was kept only as {value}.",
+                        "Give it again, as a value that JSON can hold.",
+                    )
+        for run in self.runs:
+            if "own_pipeline" in run.selection:
+                raise SessionError(
+                    f"{what}: run {run.run_id} was of a pipeline that is not in the registry.",
+                    "Register the pipeline, and run it by its name from then on.",
+                )
+            if "inputs" in run.selection:
+                raise SessionError(
+                    f"{what}: run {run.run_id} was handed data for {', '.join(run.selection['inputs'])}.",
+                    "Put the data into the catalog, and run without inputs= from then on.",
+                )
+
+    @property
+    def conf_source(self) -> Path | None:
+        """The folder or archive that configuration came from.
+
+        Raises:
+            SessionError: It is no longer there.
+        """
+        if self.record.conf_source is None:
+            return None
+        path = Path(self.record.conf_source)
+        if not path.exists():
+            raise SessionError(
+                f"The conf source of session {self.record.session_id} is gone: {path}.", "Put it back and replay again."
+            )
+        return path
+
+    def differences(self, session: Session) -> tuple[Difference, ...]:
+        """Return all that differs between the recorded session and one opened now to replay it."""
+        found = list(self.code_differences(session.project.root))
+        now = session.load_context().params
+        if self.resolved is not None:
+            recorded = flattened(self.resolved)
+            given = flattened(session.as_recorded(now))
+            found += [Difference("parameters", *each) for each in differences(recorded, given)]
+        files = differences(self.record.conf_files, session.record.conf_files)
+        found += [Difference("configuration", *each) for each in files]
+        if self.packages is not None:
+            found += [Difference("packages", *each) for each in differences(self.packages, installed_packages())]
+        return tuple(found)
+
+    def code_differences(self, root: Path) -> tuple[Difference, ...]:
+        """Return what differs between the recorded code and that in a folder now, as git tells."""
+        return tuple(Difference("code", *each) for each in differences(_code(self.record.git), _code(git_facts(root))))
+
+    def refuse_other_code(self, root: Path) -> None:
+        """Refuse to replay on other code than was recorded.
+
+        Raises:
+            SessionError: The code differs, or it is not known whether it does.
+        """
+        if not self.record.git.get("commit") or "dirty" not in self.record.git:
+            raise SessionError(
+                f"The code's version was not recorded with session {self.record.session_id}: git knew nothing of it.",
+                "Replay without --strict.",
+            )
+        if changed := self.code_differences(root):
+            told = ", ".join(f"{each.name} {each.before} -> {each.after}" for each in changed)
+            raise SessionError(
+                f"The code is not that of session {self.record.session_id}: {told}.",
+                f"Check out {self.record.git['commit']}, or replay without --strict.",
+            )
+
+    def run_again(self, run: RunRecord, session: Session) -> RunResult:
+        """Do one of the runs again."""
+        __tracebackhide__ = True
+        selection = {key: value for key, value in run.selection.items() if key != "pipeline"}
+        return session.run(
+            run.selection["pipeline"], runner=run.runner or None, extra_params=run.extra_params, **selection
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A session opened to repeat a recorded one. A context manager that closes it.
+
+    Attributes:
+        plan: What was recorded.
+        session: The new session.
+        differences: What differs from then.
+        results: Of the runs that were done again; filled by :meth:`run`.
+    """
+
+    plan: ReplayPlan
+    session: Session
+    differences: tuple[Difference, ...]
+    results: list[RunResult]
+
+    def run(self) -> Self:
+        """Do the recorded runs again, in their order.
+
+        Raises:
+            Exception: Whatever a run raises; later ones are not done.
+        """
+        __tracebackhide__ = True
+        for run in self.plan.runs:
+            self.results.append(self.plan.run_again(run, self.session))
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.session.close(error)
+
+
+def open_replay(
+    opening: Callable[..., Session],
+    name: str,
+    project_path: str | Path | None = None,
+    *,
+    extra_params: Mapping[str, Any] | None = None,
+    strict: bool = False,
+    save_on_close: bool = True,
+    origin: Origin | None = None,
+) -> Replay:
+    """Open a session to repeat a recorded one, and compare the two; its runs wait for :meth:`Replay.run`.
+
+    Args:
+        opening: ``Session.create``, or ``reload_project`` to execute the project's code anew.
+        name: The recorded session: its id, a unique beginning of it, ``latest`` or ``latest~2``.
+        project_path: A folder in the project.
+        extra_params: Parameters that differ this time, merged over the recorded ones.
+        strict: Refuse when the code differs.
+        save_on_close: As for :meth:`Session.create`.
+        origin: What opens it.
+
+    Raises:
+        HistoryError: There is no such session.
+        SessionError: It can't be repeated, or not on this code; nothing was opened.
+        ProjectError: The project can't be opened.
+    """
+    with open_history(project_path) as store:
+        plan = ReplayPlan.read(store, name, extra_params)
+    if strict:
+        plan.refuse_other_code(Path(plan.record.project_root))
+    session = opening(
+        project_path,
+        save_on_close,
+        plan.record.env,
+        plan.extra_params,
+        plan.conf_source,
+        origin=replace(origin or Origin(), replay_of=plan.record.session_id),
+    )
+    try:
+        return Replay(plan, session, plan.differences(session), [])
+    except BaseException as error:
+        session.close(error)
+        raise
+
+
+def _code(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the facts of git is the code: the branch's name is not."""
+    return {name: facts[name] for name in ("commit", "dirty", "diff_hash") if name in facts}

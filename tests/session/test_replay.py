@@ -1,0 +1,169 @@
+"""Repeating a recorded session."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from ipyproject import Node, Pipeline, Session
+from ipyproject.errors import HistoryError, SessionError
+from ipyproject.history import compare, open_history, session, sessions
+
+
+def git(project, *arguments):
+    command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *arguments]
+    return subprocess.run(command, cwd=project.root, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture
+def project(make_project):
+    """A shop in a git repository, with one recorded session of two runs."""
+    project = make_project({".gitignore": "__pycache__\n.ipyproject\ndata/total.json\n"})
+    git(project, "init", "-q")
+    git(project, "add", ".")
+    git(project, "commit", "-qm", "first")
+    with project.open(env="prod", extra_params={"model": {"seed": 8}}) as opened:
+        opened.run("prepare", extra_params={"rate": 5})
+        opened.run("report", tags="late")
+    return project
+
+
+def test_the_same_again(project):
+    """Env, extra parameters, selections and parameters of runs are as they were, and the records are linked."""
+    with Session.replay("latest", project.root) as replay:
+        assert replay.differences == ()
+        assert [dict(result) for result in replay.results] == [{"doubled": [5, 10, 15]}, {"total": 30}]
+        assert replay.session.env == "prod"
+        assert replay.session.extra_params == {"model": {"seed": 8}}
+    with open_history(project.root) as store:
+        new, old = store.sessions()
+        assert new.replay_of == old.session_id
+        assert [run.selection for run in store.runs(new.session_id)] == [
+            run.selection for run in store.runs(old.session_id)
+        ]
+
+
+def test_what_differs_is_said(project):
+    """Code, parameters and configuration files that are not what they were are listed."""
+    project.write({"conf/base/parameters.yml": "rate: 2\nmodel: {test_share: 0.5, seed: 7}\n"})
+    with Session.replay("latest", project.root, extra_params={"new": 1}) as replay:
+        found = {(each.section, each.name): (each.before, each.after) for each in replay.differences}
+    assert found["code", "dirty"] == (False, True)
+    assert found["parameters", "model.test_share"] == (0.25, 0.5)
+    assert found["parameters", "new"][1] == 1
+    assert ("configuration", "conf/base/parameters.yml") in found
+    assert ("parameters", "model.seed") not in found
+    assert ("code", "commit") not in found
+
+
+def test_strict(project):
+    """Strict refuses other code and opens nothing; on the same code it runs."""
+    with Session.replay("latest", project.root, strict=True) as replay:
+        assert len(replay.results) == 2
+    project.write({"src/shop/nodes.py": "def double(orders, rate): ...\ndef add_up(doubled): ...\n"})
+    git(project, "commit", "-aqm", "second")
+    with pytest.raises(SessionError, match=r"The code is not that of session .*: commit \w+ -> \w+.*\nCheck out "):
+        Session.replay("latest", project.root, strict=True)
+    assert len(sessions(project_path=project.root)) == 2
+
+
+def test_strict_without_git(make_project):
+    """Where the code's version is not known, strict says that nothing can be said."""
+    project = make_project()
+    with project.open():
+        pass
+    with pytest.raises(SessionError, match="git knew nothing of it.\nReplay without --strict"):
+        Session.replay("latest", project.root, strict=True)
+
+
+def test_a_secret_must_be_given_again(make_project):
+    """A parameter whose value was hidden in the record is asked for."""
+    project = make_project()
+    with project.open(extra_params={"db": {"password": "hunter2-hunter2"}}):
+        pass
+    with pytest.raises(SessionError, match="'db.password' is secret and was not recorded.\nGive it again"):
+        Session.replay("latest", project.root)
+    with Session.replay("latest", project.root, extra_params={"db": {"password": "other"}}) as replay:
+        assert replay.session.load_context().params["db"]["password"] == "other"
+        assert not [each for each in replay.differences if each.section == "parameters"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"pipeline": Pipeline([Node(len, "orders", "count")])}, "a pipeline that is not in the registry"),
+        ({"inputs": {"orders": [1]}}, "was handed data for orders"),
+    ],
+)
+def test_what_cannot_be_repeated(make_project, arguments, message):
+    """A run of the notebook's own pipeline, or on data that was handed over, is refused with the reason."""
+    project = make_project()
+    with project.open() as opened:
+        opened.run(**arguments)
+    with pytest.raises(SessionError, match=message):
+        Session.replay("latest", project.root)
+
+
+def test_a_parameter_that_json_cannot_hold(make_project):
+    """A parameter that was kept as its repr is asked for."""
+    project = make_project()
+    with project.open(extra_params={"when": {1, 2}}):
+        pass
+    with pytest.raises(SessionError, match=r"'when' was kept only as \{1, 2\}"):
+        Session.replay("latest", project.root)
+
+
+def test_conf_source_is_gone(project, tmp_path):
+    """A conf source that is no longer there is named."""
+    other = tmp_path / "other"
+    (other / "base").mkdir(parents=True)
+    with project.open(conf_source=other):
+        pass
+    (other / "base").rmdir()
+    other.rmdir()
+    with pytest.raises(SessionError, match="The conf source of session .* is gone"):
+        Session.replay("latest", project.root)
+
+
+def test_unknown_session(project):
+    """An id that does not exist is said, with the closest ones."""
+    with pytest.raises(HistoryError, match="2001"):
+        Session.replay("2001", project.root)
+
+
+def test_questions_in_python(project):
+    """ipyproject.history answers with typed records, and with tables where pandas is installed."""
+    with Session.replay("latest", project.root, extra_params={"model": {"seed": 9}}):
+        pass
+    assert len(sessions(project_path=project.root)) == 2
+    [old] = sessions(params={"model.seed": 8}, project_path=project.root)
+    assert old.env == "prod"
+    frame = sessions(project_path=project.root).to_frame()
+    assert list(frame["env"]) == ["prod", "prod"]
+    everything = session(old.session_id, project_path=project.root)
+    assert everything.parameters == {"rate": 3, "model": {"test_share": 0.25, "seed": 8}}
+    assert everything.record.git["commit"] == git(project, "rev-parse", "HEAD")
+    assert "pytest" in everything.packages
+    assert list(everything.to_frame()["name"]) == ["double", "add_up"]
+    changed = {(each.section, each.name): (each.before, each.after) for each in compare(project_path=project.root)}
+    assert changed["parameters", "model.seed"] == (8, 9)
+    assert ("timings", "double") in changed
+    assert ("session", "env") not in changed
+    with pytest.raises(HistoryError, match="No session has the status 'done'"):
+        sessions(status="done", project_path=project.root)
+
+
+def test_reading_another_project_changes_nothing(make_project):
+    """Looking at the sessions of another project leaves the current one, its modules and sys.path alone."""
+    import sys
+
+    other = make_project({"src/shop/settings.py": "SESSION_STORE = 'elsewhere.db'"}, folder="other")
+    with other.open():
+        pass
+    opened = make_project(folder="here").open()
+    modules, path = {name: module for name, module in sys.modules.items() if name.startswith("shop")}, list(sys.path)
+    assert len(sessions(project_path=other.root)) == 1
+    assert {name: module for name, module in sys.modules.items() if name.startswith("shop")} == modules
+    assert sys.path == path
+    assert opened.run()["total"] == 12
