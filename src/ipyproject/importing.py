@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import sysconfig
 from contextlib import contextmanager
@@ -85,32 +86,35 @@ def project_modules(package_name: str, source_dir: Path | None) -> list[str]:
             owned[top] = top == package_name
         elif top not in owned:
             # A package whose import failed is gone, and what it had imported of itself is still there.
-            owned[top] = lies_directly_in(sys.modules.get(top, sys.modules[name]), top, source_dir)
+            owned[top] = _lies_directly_in(sys.modules.get(top, sys.modules.get(name)), top, source_dir)
         if owned[top]:
             names.append(name)
     return names
 
 
-def lies_directly_in(module: Any, top: str, folder: Path) -> bool:
+def _lies_directly_in(module: Any, top: str, folder: Path) -> bool:
     """Whether a loaded module comes from the top-level module or package of a name in a folder.
+
+    By text, not by path: it is asked of every top-level module there is.
 
     Args:
         module: What ``sys.modules`` holds: the top-level module, or one below it.
         top: The top-level name.
         folder: The folder.
     """
+    own_file, own_folder = f"{folder}{os.sep}{top}.py", f"{folder}{os.sep}{top}{os.sep}"
     if module is None:  # an import that somebody blocked
-        return (folder / top).is_dir() or (folder / f"{top}.py").is_file()
+        return Path(own_folder).is_dir() or Path(own_file).is_file()
     file, path = _attribute(module, "__file__"), _attribute(module, "__path__")
     if isinstance(file, str):
-        return file == str(folder / f"{top}.py") or Path(file).is_relative_to(folder / top)
+        return file == own_file or file.startswith(own_folder)
     if path is not None:
         try:
-            return any(Path(entry).is_relative_to(folder / top) for entry in path)
-        except (TypeError, ValueError):
+            return any(f"{entry}{os.sep}".startswith(own_folder) for entry in path)
+        except TypeError:
             return False
     # An object that a module put in its own place tells nothing of where it came from.
-    return not isinstance(module, ModuleType) and (folder / f"{top}.py").is_file()
+    return not isinstance(module, ModuleType) and Path(own_file).is_file()
 
 
 def _attribute(module: Any, name: str) -> Any:

@@ -147,6 +147,47 @@ def a_node() -> Callable[..., NodeRecord]:
 
 
 @pytest.fixture
+def live(a_session, a_run, a_node):
+    """Record a whole session: opened, one run of three nodes, closed. Returns its record."""
+
+    def live(recorder, count: int = 3, between=None):
+        session = a_session()
+        run = a_run(session)
+        recorder.session_opened(session)
+        recorder.session_parameters(session.session_id, {"a": 1})
+        recorder.run_started(run)
+        if between:
+            between()
+        for number in range(count):
+            recorder.node_finished(run.run_id, a_node(f"node {number}", number))
+        recorder.run_finished(run.run_id, Status.COMPLETED, run.start)
+        recorder.session_closed(session.session_id, Status.COMPLETED, session.start)
+        return session
+
+    return live
+
+
+@pytest.fixture
+def shown() -> Callable[[Path | str], list[tuple[str, Status, list[int]]]]:
+    """Return id, status and the numbers of nodes of all sessions in a store."""
+
+    def shown(location: Path | str) -> list[tuple[str, Status, list[int]]]:
+        with open_store(location) as store:
+            return [
+                (each.session_id, each.status, [len(store.nodes(run.run_id)) for run in store.runs(each.session_id)])
+                for each in store.sessions(None)
+            ]
+
+    return shown
+
+
+@pytest.fixture
+def whole() -> Callable[..., list[tuple[str, Status, list[int]]]]:
+    """Return what `shown` returns of sessions that `live` recorded."""
+    return lambda *sessions: [(each.session_id, Status.COMPLETED, [3]) for each in sessions]
+
+
+@pytest.fixture
 def start(request: pytest.FixtureRequest, location: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start a process that executes code; `location`, `opened()` and `finished(name)` are known to it."""
     running: list[subprocess.Popen[str]] = []

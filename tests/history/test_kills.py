@@ -42,15 +42,17 @@ def killed_at_random(start, seconds: float) -> list[list[str]]:
     return [line.split() for line in told.splitlines(keepends=True) if line.endswith("\n")]
 
 
-@pytest.mark.parametrize(("kills", "anywhere"), [(100, "sqlite"), (12, "postgres")], indirect=["anywhere"])
-def test_processes_killed_at_random_moments(kills, anywhere, start) -> None:
+@pytest.mark.parametrize(
+    ("kills", "seconds", "anywhere"), [(100, 0.6, "sqlite"), (10, 1.5, "postgres")], indirect=["anywhere"]
+)
+def test_processes_killed_at_random_moments(kills, seconds, anywhere, start) -> None:
     """Every session that had opened is there, interrupted unless it had been closed, and the store opens.
 
     So are the nodes that had finished, but for those of the last moment: they may have waited for others.
     """
     open_store(anywhere).close()
     with ThreadPoolExecutor(4) as pool:
-        stories = [*pool.map(lambda _: killed_at_random(start, 0.8), range(kills))]
+        stories = [*pool.map(lambda _: killed_at_random(start, seconds), range(kills))]
     lines = [line for story in stories for line in story]
     opened = {line[1] for line in lines if line[0] == "opened"}
     closed = {line[1] for line in lines if line[0] == "closed"}

@@ -23,27 +23,6 @@ def _own_temporary_folder(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
 
 
-@pytest.fixture
-def live(a_session, a_run, a_node):
-    """Record a whole session: opened, one run of `count` nodes, closed. Returns its record."""
-
-    def live(recorder, count: int = 3, between=None):
-        session = a_session()
-        run = a_run(session)
-        recorder.session_opened(session)
-        recorder.session_parameters(session.session_id, {"a": 1})
-        recorder.run_started(run)
-        if between:
-            between()
-        for number in range(count):
-            recorder.node_finished(run.run_id, a_node(f"node {number}", number))
-        recorder.run_finished(run.run_id, Status.COMPLETED, run.start)
-        recorder.session_closed(session.session_id, Status.COMPLETED, session.start)
-        return session
-
-    return live
-
-
 @contextmanager
 def locked(location: Path):
     """Keep the store locked, as another process would."""
@@ -53,20 +32,7 @@ def locked(location: Path):
         connection.execute("ROLLBACK")
 
 
-def shown(location: Path) -> list[tuple[str, Status, list[int]]]:
-    """Return id, status and the numbers of nodes of all sessions in a store."""
-    with open_store(location) as store:
-        return [
-            (each.session_id, each.status, [len(store.nodes(run.run_id)) for run in store.runs(each.session_id)])
-            for each in store.sessions(None)
-        ]
-
-
-def whole(*sessions):
-    return [(each.session_id, Status.COMPLETED, [3]) for each in sessions]
-
-
-def test_a_session_is_recorded(location, live, recorder) -> None:
+def test_a_session_is_recorded(location, live, recorder, shown, whole) -> None:
     """All its steps are in the store, and nothing waits beside it."""
     session = live(recorder)
     assert shown(location) == whole(session)
@@ -111,7 +77,7 @@ def test_a_run_of_many_nodes_is_complete(location, a_session, a_run, a_node, rec
         assert len(store.nodes(run.run_id)) == 5000
 
 
-def test_a_locked_store(location, live) -> None:
+def test_a_locked_store(location, live, shown, whole) -> None:
     """One warning; the whole session waits beside the store, and the next session that can write takes it in, once."""
     open_store(location).close()
     recorder = Recorder(location)
@@ -128,7 +94,7 @@ def test_a_locked_store(location, live) -> None:
         assert store.parameters(spooled.session_id) == {"a": 1}
 
 
-def test_a_store_that_gets_locked_in_the_middle(location, live) -> None:
+def test_a_store_that_gets_locked_in_the_middle(location, live, shown, whole) -> None:
     """What was written before and what is spooled after make one record."""
     recorder = Recorder(location)
     holder: list[sqlite3.Connection] = []
@@ -147,7 +113,7 @@ def test_a_store_that_gets_locked_in_the_middle(location, live) -> None:
     assert shown(location) == whole(later, session)
 
 
-def test_a_store_that_is_deleted_in_the_middle(location, live) -> None:
+def test_a_store_that_is_deleted_in_the_middle(location, live, shown, whole) -> None:
     """It is made anew, with all that the session must know of itself."""
     recorder = Recorder(location)
     with pytest.warns(HistoryWarning, match="deleted or replaced"):
@@ -155,7 +121,7 @@ def test_a_store_that_is_deleted_in_the_middle(location, live) -> None:
     assert shown(location) == whole(session)
 
 
-def test_a_store_that_becomes_corrupt_in_the_middle(location, live) -> None:
+def test_a_store_that_becomes_corrupt_in_the_middle(location, live, shown, whole) -> None:
     """The corrupt file is moved aside, a new one is started, and it holds the session."""
     recorder = Recorder(location)
 
@@ -172,7 +138,7 @@ def test_a_store_that_becomes_corrupt_in_the_middle(location, live) -> None:
     assert len(list(location.parent.glob("history.db.corrupt-*Z"))) == 1
 
 
-def test_a_corrupt_store(location, live) -> None:
+def test_a_corrupt_store(location, live, shown, whole) -> None:
     """It is moved aside with one warning, and the session is recorded in a new one."""
     location.parent.mkdir()
     location.write_bytes(b"not a database " * 100)
@@ -182,7 +148,7 @@ def test_a_corrupt_store(location, live) -> None:
     assert shown(location) == whole(session)
 
 
-def test_a_store_of_a_newer_version(location, live) -> None:
+def test_a_store_of_a_newer_version(location, live, shown, whole) -> None:
     """It stays untouched; the record waits until a version that understands it writes there."""
     open_store(location).close()
     with closing(sqlite3.connect(location, isolation_level=None)) as connection:
@@ -195,7 +161,7 @@ def test_a_store_of_a_newer_version(location, live) -> None:
     assert shown(location) == whole(later, session)
 
 
-def test_a_folder_that_can_not_be_written(tmp_path, live) -> None:
+def test_a_folder_that_can_not_be_written(tmp_path, live, shown, whole) -> None:
     """The record goes to the temporary folder, and is taken in when the store can be made."""
     (tmp_path / "file").touch()
     location = tmp_path / "file" / "history.db"
@@ -215,7 +181,7 @@ def test_nowhere_to_write_at_all(tmp_path, live, monkeypatch) -> None:
     assert len(caught) == 1
 
 
-def test_a_full_disk(location, live, start) -> None:
+def test_a_full_disk(location, live, start, shown, whole) -> None:
     """Files that may not grow any more: one warning, and the record waits beside the store."""
     process = start("""
 import resource
@@ -261,7 +227,7 @@ def test_any_value_can_be_spooled(location, live, a_session) -> None:
         assert store.facts(session.session_id)["o"]["$type"] == "type"
 
 
-def test_a_session_that_still_goes_on_is_not_taken_in(location, live, a_session, a_run) -> None:
+def test_a_session_that_still_goes_on_is_not_taken_in(location, live, a_session, a_run, shown, whole) -> None:
     """What an open session of a living process spools stays its own until it is closed."""
     location.mkdir(parents=True)
     session = a_session()
@@ -277,7 +243,7 @@ def test_a_session_that_still_goes_on_is_not_taken_in(location, live, a_session,
     assert (session.session_id, Status.COMPLETED, [0]) in shown(location)
 
 
-def test_a_spooled_session_whose_process_was_killed(location, live, start) -> None:
+def test_a_spooled_session_whose_process_was_killed(location, live, start, shown, whole) -> None:
     """It is taken in as interrupted, with the nodes that had finished; a line cut off in the middle is left out."""
     location.mkdir(parents=True)
     process = start("""
@@ -302,7 +268,7 @@ sys.stdin.readline()
     assert shown(location) == [*whole(later), (killed, Status.INTERRUPTED, [1])]
 
 
-def test_a_file_that_is_taken_in_twice(location, live, tmp_path) -> None:
+def test_a_file_that_is_taken_in_twice(location, live, tmp_path, shown, whole) -> None:
     """After a crash between taking in and removing, the second time adds nothing."""
     location.mkdir(parents=True)
     recorder = Recorder(location)
@@ -336,7 +302,7 @@ def test_a_late_fact_is_kept(location, live, recorder) -> None:
         assert store.session("latest").git == {"commit": "abc"}
 
 
-def test_a_fork_does_not_touch_the_store(location, start) -> None:
+def test_a_fork_does_not_touch_the_store(location, start, shown) -> None:
     """A child of the session's process that calls the recorder changes nothing, and breaks nothing."""
     process = start("""
 recorder = Recorder(location)

@@ -12,7 +12,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 # Below, a name is its words in lower case with single blanks between them: `awsSecretKey` is "aws secret key".
 
 # A name without any of these needs no closer look.
-_SUSPECT = re.compile(r"pass|pw|psk|secret|cred|token|auth|bearer|key|conn|hook|pat|dsn|sas|sig|cookie|jwt|otp")
+_SUSPECT = re.compile(r"pass|pw|psk|secret|cred|token|auth|bearer|key|conn|hook|pat(?!h)|dsn|sas|sig|cookie|jwt|otp")
 # Secret wherever they stand, also grown together with other words (`pgpassword`, `authtoken`).
 _ANYWHERE = re.compile(
     r"pass ?(?:word|wd|wort|phrase|code)|pwd|secret(?!ar|ion)|credential|token(?!i[sz])|authori[sz]ation|bearer"
