@@ -57,8 +57,7 @@ def render_differences(before: str, after: str, differences: Sequence[Difference
     """What differs between two sessions, side by side."""
     if not differences:
         return render(f"{before} and {after} differ in nothing that is recorded.")
-    rows = [(each.section, each.name, shown(each.before), shown(each.after)) for each in differences]
-    return render(Table(("", "", before, after), rows))
+    return render(Table(("", "", before, after), [_difference_row(each) for each in differences]))
 
 
 def render_replay(replay: Replay) -> Rendering:
@@ -67,8 +66,8 @@ def render_replay(replay: Replay) -> Rendering:
     runs = counted(len(replay.plan.runs), "run")
     if not replay.differences:
         return render(f"Replaying {then} ({runs}) as {now}; nothing that was recorded differs.")
-    rows = [(each.section, each.name, shown(each.before), shown(each.after)) for each in replay.differences]
-    return render(f"Replaying {then} ({runs}) as {now}. What differs:", Table(("", "", "then", "now"), rows))
+    table = Table(("", "", "then", "now"), [_difference_row(each) for each in replay.differences])
+    return render(f"Replaying {then} ({runs}) as {now}. What differs:", table)
 
 
 def render_values(headers: tuple[str, str], values: Mapping[str, Any]) -> Rendering:
@@ -98,6 +97,15 @@ def params_in_short(params: Mapping[str, Any], prefix: str = "") -> str:
             text = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else shown(value)
             parts.append(f"{prefix}{key}={text}")
     return ", ".join(parts)
+
+
+def _difference_row(difference: Difference) -> tuple[str, str, str, str]:
+    show = _seconds if difference.section == "timings" else shown
+    return difference.section, difference.name, show(difference.before), show(difference.after)
+
+
+def _seconds(value: Any) -> str:
+    return f"{value * 1000:.1f} ms" if isinstance(value, float) else shown(value)
 
 
 def _session_rows(record: SessionRecord) -> list[tuple[str, str]]:

@@ -76,7 +76,15 @@ def table_text(table: Table, width: int | None = None) -> str:
     for row in table.rows:
         rich_table.add_row(*(Text(row[number]) for number in shown))
     written = io.StringIO()
-    Console(file=written, width=width, color_system=None, force_terminal=False, legacy_windows=False).print(rich_table)
+    console = Console(
+        file=written,
+        width=width,
+        color_system=None,
+        force_terminal=False,
+        force_jupyter=False,  # else it would display the table by itself in a notebook
+        legacy_windows=False,
+    )
+    console.print(rich_table)
     lines = "\n".join(line.rstrip() for line in written.getvalue().splitlines()).strip("\n")
     return f"{table.title}\n{lines}" if table.title else lines
 
