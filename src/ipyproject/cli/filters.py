@@ -47,7 +47,7 @@ def filter_options(command: Command) -> Command:
             "--param", type=ParamsType(), multiple=True, help="Only with this parameter: model.test_share=0.3."
         ),
         click.option("--since", type=MomentType(), help="Only from then on: 2026-01-31, or 12h, 7d, 2w ago."),
-        click.option("--status", type=click.Choice([str(status) for status in Status]), help="Only those that ended so."),
+        click.option("--status", type=click.Choice([each.value for each in Status]), help="Only those that ended so."),
         click.option("--env", help="Only of this environment."),
     ):
         command = option(command)
