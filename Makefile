@@ -35,5 +35,8 @@ format: $(STAMP) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+bench: $(STAMP) ## measure, beside what the machine itself costs
+	$(BIN)/python benchmarks/history.py
+
 clean: ## remove the environment and everything built
 	rm -rf $(VENV) build dist

@@ -125,6 +125,15 @@ def a_session() -> Callable[..., SessionRecord]:
 
 
 @pytest.fixture
+def five(store, a_session):
+    """Five sessions, a minute apart, oldest first."""
+    records = [a_session(minute, session_id=f"2026-11-22T12.0{minute}.00.000000Z-{minute}abcde") for minute in range(5)]
+    for record in records:
+        store.session_opened(record)
+    return records
+
+
+@pytest.fixture
 def a_run() -> Callable[..., RunRecord]:
     """Make the record of a run, with any fields changed."""
 

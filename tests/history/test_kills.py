@@ -14,15 +14,16 @@ SESSIONS = """
 def tell(*words):
     os.write(1, (" ".join(map(str, words)) + "\\n").encode())
 
+tell("ready")
 while True:
     recorder = Recorder(location)
     record = opened()
     recorder.session_opened(record)
     tell("opened", record.session_id)
-    for _ in range(3):
+    for _ in range(2):
         run = RunRecord(run_id=new_id(), session_id=record.session_id, start=datetime.now(UTC))
         recorder.run_started(run)
-        for number in range(100):
+        for number in range(30):
             recorder.node_finished(run.run_id, finished(f"{number:03}"))
             tell("node", record.session_id, run.run_id, f"{number:03}", time.monotonic())
             time.sleep(0.0005)
@@ -33,17 +34,18 @@ while True:
 
 
 def killed_at_random(start, seconds: float) -> list[list[str]]:
-    """Return what a process told until it was killed, some time after it began."""
+    """Return what a process told until it was killed, at some time within its first seconds."""
     process = start(SESSIONS)
+    assert process.stdout.readline() == "ready\n"
     with pytest.raises(subprocess.TimeoutExpired):  # it never ends by itself
         process.wait(random.uniform(0, seconds))
     process.kill()
-    told = process.communicate()[0]
+    told = process.stdout.read()
     return [line.split() for line in told.splitlines(keepends=True) if line.endswith("\n")]
 
 
 @pytest.mark.parametrize(
-    ("kills", "seconds", "anywhere"), [(100, 0.6, "sqlite"), (10, 1.5, "postgres")], indirect=["anywhere"]
+    ("kills", "seconds", "anywhere"), [(100, 0.4, "sqlite"), (10, 1.5, "postgres")], indirect=["anywhere"]
 )
 def test_processes_killed_at_random_moments(kills, seconds, anywhere, start) -> None:
     """Every session that had opened is there, interrupted unless it had been closed, and the store opens.
@@ -56,7 +58,7 @@ def test_processes_killed_at_random_moments(kills, seconds, anywhere, start) -> 
     lines = [line for story in stories for line in story]
     opened = {line[1] for line in lines if line[0] == "opened"}
     closed = {line[1] for line in lines if line[0] == "closed"}
-    assert len(opened) > len(closed) > 0
+    assert len(opened) > len(closed) > 0  # most processes had the time for several sessions
     with open_for_reading(anywhere) as store:
         found = {each.session_id: each.status for each in store.sessions(None)}
         assert opened <= found.keys()

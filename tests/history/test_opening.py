@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from ipyproject import history
 from ipyproject.errors import HistoryError
-from ipyproject.history import open_store, process_facts
-from ipyproject.history.locations import sqlite_path
+from ipyproject.history import HistoryWarning, Recorder, Status, open_store, process_facts
+from ipyproject.history.events import Event
+from ipyproject.history.idle import close_idle_store
+from ipyproject.history.locations import sqlite_path, without_password
+from ipyproject.history.opening import open_for_reading, spool_of
 
 
 @pytest.mark.parametrize(
@@ -43,6 +48,63 @@ def test_what_is_no_store(location, message) -> None:
     with pytest.raises(HistoryError, match=message) as caught:
         open_store(location)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("history.db", "history.db"),
+        ("sqlite:///a@b.db", "sqlite:///a@b.db"),
+        ("postgresql://host/db", "postgresql://host/db"),
+        ("postgresql://me@host:1/db", "postgresql://me@host:1/db"),
+        ("postgresql://me:secret@host/db?sslmode=require", "postgresql://me@host/db"),
+        ("POSTGRES://me:sec@ret@host/db", "postgres://me@host/db"),
+        ("postgresql://host/db?password=secret", "postgresql://host/db"),
+        ("postgresql://host/db?password=sec@ret", "postgresql://..."),
+        ("postgresql://me:sec/ret@host/db", "postgresql://..."),
+        ("postgresql://me:sec?ret@host/db", "postgresql://..."),
+        ("postgresql://me:sec#ret@host/db", "postgresql://..."),
+        ("postgresql:///db?host=/tmp", "postgresql:///db"),
+    ],
+)
+def test_how_a_location_is_shown(location, shown) -> None:
+    """Never with a password, also when it is not quoted as it should be."""
+    assert without_password(location) == shown
+
+
+def test_readers_make_nothing(tmp_path) -> None:
+    """Where there is no store, there are no sessions, and neither a file nor a folder afterwards."""
+    location = tmp_path / ".ipyproject" / "history.db"
+    with open_for_reading(location) as store:
+        assert store.sessions() == []
+        assert store.location == str(location)
+        with pytest.raises(HistoryError, match="none recorded in .*history.db"):
+            store.session("latest")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_readers_take_in_what_waits(location, live, whole, shown) -> None:
+    """A record that was set aside is seen by the first who asks, and in the store from then on."""
+    location.mkdir(parents=True)
+    with pytest.warns(HistoryWarning):
+        session = live(Recorder(location))
+    location.rmdir()
+    with open_for_reading(location) as store:
+        assert [each.session_id for each in store.sessions()] == [session.session_id]
+    assert shown(location) == whole(session)
+
+
+def test_readers_that_may_not_write(location, live, tmp_path) -> None:
+    """They see what the store has."""
+    session = live(Recorder(location))
+    close_idle_store()
+    with closing(sqlite3.connect(location, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        spool = spool_of(location)
+        spool.write("waiting", [Event("session_closed", ("waiting", Status.COMPLETED, session.start, None))])
+        with open_for_reading(location) as store:
+            assert [each.session_id for each in store.sessions()] == [session.session_id]
+    assert spool.is_waiting()
 
 
 def test_importing_the_package_is_light() -> None:

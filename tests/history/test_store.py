@@ -9,21 +9,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from ipyproject.errors import HistoryError
-from ipyproject.history import ErrorRecord, MetricRecord, SessionFilter, Status, new_id
+from ipyproject.history import ErrorRecord, MetricRecord, SessionFilter, Status
 from ipyproject.history.store import UnknownRecordError
-
-
-@pytest.fixture
-def five(store, a_session):
-    """Five sessions, a minute apart, oldest first."""
-    records = [a_session(minute, session_id=f"2026-11-22T12.0{minute}.00.000000Z-{minute}abcde") for minute in range(5)]
-    for record in records:
-        store.session_opened(record)
-    return records
 
 
 def test_a_session_reads_back_as_it_was_opened(store, a_session) -> None:
@@ -171,112 +160,6 @@ def test_a_batch_is_all_or_nothing(store, a_session) -> None:
     assert store.sessions() == [kept]
 
 
-def test_newest_first(store, five) -> None:
-    """Sessions come newest first, as many as asked for."""
-    newest_first = five[::-1]
-    assert store.sessions() == newest_first
-    assert store.sessions(2) == newest_first[:2]
-    assert store.sessions(0) == []
-    assert store.sessions(None) == newest_first
-
-
-def test_sessions_are_ordered_by_their_opening_not_by_their_arrival(store, a_session) -> None:
-    """One that was taken in later stands where it belongs, also among those of the same microsecond."""
-    records = [a_session(minute) for minute in (3, 1, 2, 2)]
-    for record in records:
-        store.session_opened(record)
-    assert [each.start for each in store.sessions()] == sorted((each.start for each in records), reverse=True)
-
-
-def test_sessions_by_env_project_and_time(store, a_session) -> None:
-    """Each filter alone, and together."""
-    records = [a_session(0, env="prod"), a_session(1), a_session(2, project="other"), a_session(3, env="prod")]
-    for record in records:
-        store.session_opened(record)
-
-    def found(**where: Any) -> list[int]:
-        return [records.index(each) for each in store.sessions(where=SessionFilter(**where))]
-
-    assert found(env="prod") == [3, 0]
-    assert found(project="other") == [2]
-    assert found(since=records[1].start) == [3, 2, 1]
-    assert found(until=records[1].start) == [0]
-    assert found(env="prod", since=records[1].start) == [3]
-    assert found(env="nowhere") == []
-
-
-def test_sessions_by_parameter(store, five) -> None:
-    """By the resolved parameters where they are known, else by those given at opening; text is no number."""
-    values: list[Any] = [0.3, "0.3", True, 1, None]
-    for record, value in zip(five, values, strict=True):
-        store.session_parameters(record.session_id, {"model": {"share": value, "seed": 7}, "tags": ["a", "b"]})
-
-    def found(params: dict[str, Any], **where: Any) -> list[int]:
-        return [
-            five.index(replace(each, parameters_hash=None))
-            for each in store.sessions(where=SessionFilter(params=params, **where))
-        ]
-
-    assert [found({"model": {"share": value}}) for value in values] == [[0], [1], [2], [3], [4]]
-    assert found({"model.share": 1.0}) == [3]
-    assert found({"model": {"seed": 7}}) == [4, 3, 2, 1, 0]
-    assert found({"model": {"seed": 7, "share": 1}}) == [3]
-    assert found({"tags": ["a", "b"], "model.seed": 7}, until=five[2].start) == [1, 0]
-    assert found({"tags": ["a"]}) == []
-    assert found({"model.seed": 8}) == []
-
-
-def test_sessions_by_the_parameters_given(store, a_session) -> None:
-    """Before the parameters are resolved a session is found by what was given at its opening."""
-    record = a_session(extra_params={"model": {"share": 0.3}})
-    store.session_opened(record)
-    assert store.sessions(where=SessionFilter(params={"model.share": 0.3})) == [record]
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
-@given(st.data())
-def test_any_parameter_value_finds_its_session(store, a_session, data) -> None:
-    """Whatever the value, the session that has it is found by it, and reads it back as JSON holds it."""
-    leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.lists(st.integers())
-    value = data.draw(leaves)
-    record = a_session()
-    store.session_opened(record)
-    store.session_parameters(record.session_id, {"group": {"value": value}})
-    found = store.sessions(None, SessionFilter(params={"group": {"value": value}}))
-    assert record.session_id in [each.session_id for each in found]
-    if isinstance(value, (str, int, list)) or value is None:
-        assert store.parameters(record.session_id) == {"group": {"value": value}}
-
-
-def test_sessions_by_pipeline(store, five, a_run) -> None:
-    """Sessions with at least one run of the pipeline, each once."""
-    for record, pipeline in [(five[0], "a"), (five[2], "a"), (five[2], "a"), (five[3], "b")]:
-        store.run_started(a_run(record, selection={"pipeline": pipeline}))
-    store.session_parameters(five[2].session_id, {"x": 1})
-    store.session_parameters(five[3].session_id, {"x": 1})
-    a = SessionFilter(pipeline="a")
-    assert [each.session_id for each in store.sessions(where=a)] == [five[2].session_id, five[0].session_id]
-    both = SessionFilter(pipeline="a", params={"x": 1})
-    assert [each.session_id for each in store.sessions(where=both)] == [five[2].session_id]
-
-
-def test_sessions_by_status(store, five) -> None:
-    """By the status as it is shown: a session whose process is gone counts as interrupted, not as open."""
-    store.session_closed(five[0].session_id, Status.COMPLETED, five[0].start)
-    store.session_closed(five[1].session_id, Status.INTERRUPTED, five[1].start)
-    gone = replace(five[2], session_id=new_id(), pid=2**22 + 1)
-    store.session_opened(gone)
-
-    def found(status: Status, limit: int | None = None) -> list[str]:
-        return [each.session_id for each in store.sessions(limit, SessionFilter(status=status))]
-
-    assert found(Status.COMPLETED) == [five[0].session_id]
-    assert found(Status.INTERRUPTED) == [gone.session_id, five[1].session_id]
-    assert found(Status.OPEN) == [each.session_id for each in five[:1:-1]]
-    assert found(Status.OPEN, 1) == [five[4].session_id]
-    assert found(Status.FAILED) == []
-
-
 def test_names_of_sessions(store, five) -> None:
     """A session is found by its id, by a unique beginning, and by its place from the end."""
     assert store.session(five[1].session_id) == five[1]
@@ -332,6 +215,45 @@ def test_deleting_takes_all_that_belongs_to_a_session(store, five, a_run, a_node
     assert store.sessions(where=SessionFilter(params={"shared": 1})) == []
 
 
+def test_what_may_be_pruned(store, five) -> None:
+    """What is neither among the newest nor young; never a session that is still open."""
+    for record in five[:4]:
+        store.session_closed(record.session_id, Status.COMPLETED, record.start)
+    newest_first = [each.session_id for each in five[::-1]]
+    assert store.prunable() == newest_first[1:]
+    assert store.prunable(keep_last=2) == newest_first[2:]
+    assert store.prunable(older_than=five[2].start) == newest_first[3:]
+    assert store.prunable(keep_last=4, older_than=five[2].start) == newest_first[4:]
+    assert store.prunable(keep_last=9) == []
+    assert store.delete(store.prunable(keep_last=2)) == 3
+    assert [each.session_id for each in store.sessions()] == newest_first[:2]
+
+
+def test_many_sessions_are_deleted(store, a_session) -> None:
+    """Also more than are deleted in one transaction."""
+    records = [a_session(number) for number in range(250)]
+    with store.batch():
+        for record in records:
+            store.session_opened(record)
+    assert store.delete([each.session_id for each in records[:230]]) == 230
+    assert len(store.sessions(None)) == 20
+
+
+def test_long_names_are_cut_and_stay_different(store, a_session, a_run, a_node) -> None:
+    """A node, a fact and a metric may have names that no index takes whole."""
+    session = a_session()
+    run = a_run(session)
+    store.session_opened(session)
+    store.run_started(run)
+    long = "".join(map(str, range(3000)))
+    store.nodes_finished(run.run_id, [a_node(long + "a"), a_node(long + "b")])
+    store.facts_logged(session.session_id, {long: 1})
+    store.metrics_logged(session.session_id, [MetricRecord(long, 1.0, session.start)])
+    assert len({each.name for each in store.nodes(run.run_id)}) == 2
+    assert all(each.name.startswith("0123456789") for each in store.nodes(run.run_id))
+    assert [*store.facts(session.session_id).values()] == [1]
+
+
 def test_what_belongs_to_no_session_is_refused(store, a_session, a_run, a_node) -> None:
     """A step of an unknown session or run is an error, so that the writer learns that its record is lost."""
     stranger = a_session()
@@ -371,12 +293,3 @@ def test_threads_may_share_a_store(store, a_session, a_run, a_node) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(work, range(40))) == [10] * 40
     assert len(store.sessions(None)) == 40
-
-
-def test_more_sessions_than_one_page(store, a_session) -> None:
-    """All are returned, each once."""
-    with store.batch():
-        for number in range(450):
-            store.session_opened(a_session(number))
-    assert len({each.session_id for each in store.sessions(None)}) == 450
-    assert len(store.sessions(300)) == 300

@@ -18,7 +18,7 @@ CASES = {
     f'{{\\"token\\": \\"{S}\\", \\"a\\": 1}}': '{\\"token\\": \\"***\\", \\"a\\": 1}',
     f"os.environ['DB_PASSWORD'] = '{S}'": "os.environ['DB_PASSWORD'] = '***'",
     f"Db(password=SecretStr('{S}'), port=1)": "Db(password=***, port=1)",
-    f"tokens = ['{S}', 'b {S}'] and more": "tokens = *** and more",
+    f"got: tokens = ['{S}', 'b {S}'] and more": "got: tokens = *** and more",
     f"password='{S} was never closed": "password='***",
     f"rate: 1\npassword: {S} and {S}\nport: 2": "rate: 1\npassword: ***\nport: 2",
     f"API key: {S}": "API key: ***",

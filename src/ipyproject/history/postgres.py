@@ -82,15 +82,18 @@ class PostgresDatabase(Database):
         promised: Future[psycopg.Connection[Row]] = Future()
 
         def connect() -> None:
+            connection, failure = None, None
             try:
                 connection = psycopg.connect(url, autocommit=True, connect_timeout=2, application_name="ipyproject")
             except Exception as error:  # noqa: BLE001 - raised where it is waited for
-                promised.set_exception(error)
-                return
-            if promised.set_running_or_notify_cancel():
+                failure = error
+            if not promised.set_running_or_notify_cancel():  # too late
+                if connection is not None:
+                    connection.close()
+            elif connection is not None:
                 promised.set_result(connection)
-            else:  # too late
-                connection.close()
+            else:
+                promised.set_exception(failure)
 
         Thread(target=connect, name="ipyproject-connect", daemon=True).start()
         try:

@@ -20,7 +20,7 @@ def host_name() -> str:
 def _boot() -> str:
     """Return what tells this boot of the machine from others; "" where the system can't say."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     except OSError:
         return ""
 

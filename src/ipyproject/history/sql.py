@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ipyproject.history.records import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, Status
 
 LONGEST_NAME = 500  # characters
+INSERTED_AT_ONCE = 100  # rows
 DELETED_AT_ONCE = 100  # sessions; others who write wait for them
 
 
@@ -139,12 +140,8 @@ class SqlStore(SqlReading):
 
     def nodes_finished(self, run_id: str, nodes: Sequence[NodeRecord]) -> None:
         with self.database.transaction() as statements:
-            run = _run_key(statements, run_id)
-            statements.executemany(
-                "INSERT INTO nodes (run, started, name, status, duration, outputs) VALUES (?, ?, ?, ?, ?, ?) "
-                "ON CONFLICT DO NOTHING",
-                _node_rows(run, nodes),
-            )
+            rows = _node_rows(_run_key(statements, run_id), nodes)
+            _insert(statements, "nodes (run, started, name, status, duration, outputs)", rows)
 
     def run_finished(self, run_id: str, status: Status, end: datetime, exception: ErrorRecord | None = None) -> None:
         with self.database.transaction() as statements:
@@ -234,10 +231,19 @@ def _keep_document(statements: Statements, column: str, session: int, content: M
 
 def _index_parameters(statements: Statements, session: int, parameters: Mapping[str, Any]) -> None:
     # A name with a dot may give the same path as a nested one: the first is found, both stand in the document.
-    statements.executemany(
-        "INSERT INTO parameters (session, key, type, number, text) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        [(session, *row) for row in parameter_rows(parameters)],
-    )
+    rows = [(session, *row) for row in parameter_rows(parameters)]
+    _insert(statements, "parameters (session, key, type, number, text)", rows)
+
+
+def _insert(statements: Statements, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert the rows that are not there yet, many with each statement: that halves the time."""
+    for first in range(0, len(rows), INSERTED_AT_ONCE):
+        some = rows[first : first + INSERTED_AT_ONCE]
+        places = f"({', '.join('?' * len(some[0]))})"
+        statements.execute(
+            f"INSERT INTO {table} VALUES {', '.join([places] * len(some))} ON CONFLICT DO NOTHING",  # noqa: S608
+            [value for row in some for value in row],
+        )
 
 
 def _delete_session(statements: Statements, key: int) -> None:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from enum import Enum
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from ipyproject.masking.names import is_secret_name
 from ipyproject.masking.text import HIDDEN, masked_text
@@ -18,12 +14,8 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 100  # deeper down everything is hidden
 
-_HARMLESS = frozenset(
-    {
-        bool, int, float, complex, type(None), type(...), Decimal, Fraction, UUID,
-        dt.datetime, dt.date, dt.time, dt.timedelta, dt.timezone,
-    }
-)  # fmt: skip
+_HARMLESS = frozenset({bool, int, float, complex, type(None), type(...)})
+_HARMLESS_MODULES = frozenset({"datetime", "decimal", "fractions", "uuid"})  # none is imported only to be compared with
 _MISSING = object()
 
 
@@ -83,7 +75,7 @@ class Masking:
             return value
         if isinstance(value, (dict, list, tuple, set, frozenset, Mapping)):
             return self._container(value, depth + 1)
-        return self._other(value)
+        return value if kind.__module__ in _HARMLESS_MODULES else self._other(value)
 
     def _container(self, value: Any, depth: int) -> Any:
         if depth > MAX_DEPTH:

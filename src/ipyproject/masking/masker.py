@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, quote_plus
 
 from ipyproject.masking.command_lines import masked_command_line, masked_line
 from ipyproject.masking.data import Masking
@@ -54,11 +53,10 @@ _NO_SECRETS = frozenset(
 )
 
 # What stands beside a password among credentials and is none: it must not be hidden in every message.
-_BESIDE = re.compile(
-    r"(?:^|[._-])(?:user_?(?:name)?|login|host(?:_?name)?|server|port|region(?:_?name)?|endpoint(?:_?url)?|account_?name"
+_BESIDE = (
+    r"(?i)(?:^|[._-])(?:user_?(?:name)?|login|host(?:_?name)?|server|port|region(?:_?name)?|endpoint(?:_?url)?|account_?name"
     r"|database|db_?(?:name)?|schema|warehouse|role|driver|type|name|project(?:_?id)?|bucket|container|protocol|scheme"
-    r"|tenant(?:_?id)?|(?:auth|token|cert)_ur[li]|scopes?|catalog)$",
-    re.IGNORECASE,
+    r"|tenant(?:_?id)?|(?:auth|token|cert)_ur[li]|scopes?|catalog)$"
 )
 
 
@@ -134,6 +132,8 @@ def _patterns(secrets: Iterable[str]) -> tuple[re.Pattern[str], ...]:
 
 def _forms(secret: str) -> Iterator[str]:
     """Yield how a secret is written: as it is, in a URL, in JSON and in a repr."""
+    from urllib.parse import quote, quote_plus
+
     lines = [line for line in secret.splitlines() if len(line) >= LINE_LENGTH] if "\n" in secret else []
     for text in (secret, secret.strip(), *lines):
         yield text
@@ -155,7 +155,7 @@ def _credential_texts(credentials: Mapping[str, Any]) -> list[str]:
     return [
         text
         for name, text in _leaves(credentials, numbers=False)
-        if not _BESIDE.search(name) and "://" not in text  # of a URL, only its password is secret
+        if not re.search(_BESIDE, name) and "://" not in text  # of a URL, only its password is secret
     ]
 
 

@@ -5,28 +5,28 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+# Most names never get past the quick look, so all patterns but its own are only compiled when they are needed.
+
 # The steps of a path (`db.password`, `db/password`, `db[password]`), and the words of a step in any style.
-_STEP = re.compile(r"[^./:\[\]]+")
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_STEP = r"[^./:\[\]]+"
+_WORD = r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+"
 
 # Below, a name is its words in lower case with single blanks between them: `awsSecretKey` is "aws secret key".
 
 # A name without any of these needs no closer look.
 _SUSPECT = re.compile(r"pass|pw|psk|secret|cred|token|auth|bearer|key|conn|hook|pat(?!h)|dsn|sas|sig|cookie|jwt|otp")
 # Secret wherever they stand, also grown together with other words (`pgpassword`, `authtoken`).
-_ANYWHERE = re.compile(
+_ANYWHERE = (
     r"pass ?(?:word|wd|wort|phrase|code)|pwd|secret(?!ar|ion)|credential|token(?!i[sz])|authori[sz]ation|bearer"
     r"|(?:api|access|private|account|shared|auth|encryption|signing|master|subscription|ssh|licen[cs]e) ?keys?\b"
     r"|conn(?:ection)? ?str(?:ing)?\b|web ?hook$|(?:web ?hook|sas) ur[li]$"
     r"|(?:git ?hub|git ?lab|azure|ado|databricks) pat$"
 )
 # Secret as the last word.
-_LAST = re.compile(
-    r"\b(?:key|pass|pw|psk|creds?|auth|o ?auth|passkey|dsn|sas|sig|signature|cookies?|jwt|otp)(?: \d+)*$"
-)
+_LAST = r"\b(?:key|pass|pw|psk|creds?|auth|o ?auth|passkey|dsn|sas|sig|signature|cookies?|jwt|otp)(?: \d+)*$"
 
 # What the tables above would take for a secret and is none.
-_HARMLESS = re.compile(
+_HARMLESS = (
     # columns and places, named by a kind of key
     r"\b(?:primary|foreign|sort(?:ing)?|partition(?:ing)?|group(?:ing)?|join|merge|unique|index|lookup|row|range|hash"
     r"|natural|surrogate|composite|candidate|business|map|dict|json|yaml|column|field|feature|label|target|date|time"
@@ -43,7 +43,7 @@ _HARMLESS = re.compile(
     r"|(?<!^) (?:length|len|limit|count|size|polic(?:y|ies)|types?|url|uri|endpoint|expiry|expires?|expiration|ttl"
     r"|timeout|age|required|enabled|pattern|regex|fields?|columns?|files?|filename|path|dir|folder|names?)$"
 )
-_STILL_SECRET = re.compile(r"(?:web ?hook|sas) ur[li]$")  # the URL itself is the secret
+_ITS_URL = r"(?:web ?hook|sas) ur[li]$"  # the URL itself is the secret
 
 
 @lru_cache(maxsize=16_384)
@@ -54,7 +54,7 @@ def is_secret_name(name: str) -> bool:
         name: A key, an option, a variable or a dotted path, in any style: ``apiKey``, ``API_KEY``, ``api-key``,
             ``services.maps.api_key``. A path is secret as soon as one of its steps is.
     """
-    return may_name_secrets(name) and any(_is_secret_step(step) for step in _STEP.findall(name))
+    return may_name_secrets(name) and any(_is_secret_step(step) for step in re.findall(_STEP, name))
 
 
 def may_name_secrets(text: str) -> bool:
@@ -63,7 +63,7 @@ def may_name_secrets(text: str) -> bool:
 
 
 def _is_secret_step(step: str) -> bool:
-    words = " ".join(_WORD.findall(step)).lower()
-    if not (_ANYWHERE.search(words) or _LAST.search(words)):
+    words = " ".join(re.findall(_WORD, step)).lower()
+    if not (re.search(_ANYWHERE, words) or re.search(_LAST, words)):
         return False
-    return not _HARMLESS.search(words) or bool(_STILL_SECRET.search(words))
+    return not re.search(_HARMLESS, words) or bool(re.search(_ITS_URL, words))

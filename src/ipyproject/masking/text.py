@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import re
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from ipyproject.masking.names import is_secret_name, may_name_secrets
 
@@ -38,30 +38,58 @@ _SCHEME = re.compile(r"(?:bearer|basic|digest|token|negotiate|apikey|aws4-hmac-s
 _QUOTE = re.compile(r"[BFRUbfru]{0,2}(\\{0,3}(?:\"\"\"|'''|[\"']))")
 _OPENING = re.compile(r"(?:[A-Za-z_][\w.]{0,60}+)?[(\[{]")
 _BRACKET_OR_TEXT = re.compile(r"[(\[{]|(?P<close>[)\]}])|\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'")
-_LINE = re.compile(r"[^\n]*+")
 _MASKED = re.compile(re.escape(HIDDEN) + r"(?=$|[\s,;:.&)\]}\"'])")
 _REACH = 20_000  # how many characters a quoted value, or one in brackets, may have
-_GROWN_ON = re.compile(r"[^\s,;:)\]}&\\]\S*+")
-_ASSIGNMENTS = re.compile(r"\s*+[\w.-]++(?: [\w.-]++){0,3}\s*+=")
+_ASSIGNMENTS = re.compile(r"\s*+[A-Za-z_][\w.-]*+(?: [A-Za-z_][\w.-]*+){0,3}\s*+=")
 
 
-def _unquoted(sign: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Return how an unquoted value goes on where the text is one value, and within a sentence.
+_NAME = r"[A-Za-z_][\w. -]{0,60}"
 
-    The first ends before the next `, name=`. The second also ends at white space, unless a semicolon shows that this
-    is a connection string: `Password=a b;Server=x`.
-    """
-    next_name = rf"[,;&\n][ \t]*+[\w. -]{{1,60}}[{sign}]"
-    return re.compile(rf"(?:(?!{next_name})[\s\S])*+"), re.compile(
-        rf"(?:(?!{next_name}|[\"'](?:\s|$|[,)\]}}]))\S)*+(?:(?:[ \t]++[^\s;=:]++){{1,20}}+(?=;))?"
+
+class _Form(NamedTuple):
+    """How a value goes on, and what after a closing quote or bracket shows that it has ended there."""
+
+    value: re.Pattern[str]
+    ended: re.Pattern[str]
+
+
+@cache
+def _whole(sign: str) -> _Form:
+    """Where the text is one value: up to the next `, name=`."""
+    next_name = rf"[,;&\n][ \t]*+{_NAME}[{sign}]"
+    return _Form(
+        re.compile(rf"(?:(?!{next_name})[\s\S])*+"), re.compile(rf"\s*$|\s+[A-Za-z_][\w.-]{{0,60}}=|{next_name}")
     )
 
 
-_VALUES = {"=": _unquoted("="), ":": _unquoted(":=")}
-_YAML_VALUE = re.compile(r"(?:(?!,[ \t]{1,20}[\w\"'.-]{1,60}[ \t]{0,20}:|[ \t]#)[^\n])*+")
+@cache
+def _within(separators: str, sign: str) -> _Form:
+    """Within a sentence: also up to white space, unless a semicolon shows a connection string: `Password=a b;Server=x`.
+
+    Args:
+        separators: What may stand before the next name.
+        sign: What may stand behind it.
+    """
+    next_name = rf"[{separators}][ \t]*+{_NAME}[{sign}]|" if separators else ""
+    # The text may itself stand in quotes; those that close it are followed by punctuation, or by another text.
+    closed = r"[\"'](?:[)\]},.;:]*(?:\s|$)|[ \t]*[,:][ \t]*[\"'])"
+    return _Form(
+        re.compile(rf"(?:(?!{next_name}{closed})\S)*+(?:(?:[ \t]++[^\s;=:]++){{1,20}}+(?=;))?"),
+        re.compile(rf"[)\]}}>\\\"'.:;,!?]*+(?:\s|$)|[)\]}}\\\"']*[,;&:][ \t]*(?:[\[{{(\"'\\]|{_NAME}[=:])|\\+[nrt]"),
+    )
+
+
+@cache
+def _yaml() -> _Form:
+    """On a line of its own: up to the line's end, a comment, or the next name in braces."""
+    return _Form(
+        re.compile(r"(?:(?!,[ \t]{1,20}[\w\"'.-]{1,60}[ \t]{0,20}:|[ \t]#)[^\n])*+"),
+        re.compile(r"[)\]}]*(?:,[ \t]|[ \t]+#|[ \t]*(?:\n|$))"),
+    )
+
 
 # What the tokens of well-known services look like, wherever they stand.
-_SHAPES = re.compile(
+_SHAPES = (
     r"\b(?:(?:AKIA|ASIA)[0-9A-Z]{16}\b|gh[opsur]_\w{36,255}+|github_pat_\w{22,255}+|glpat-[\w-]{20,255}+"
     r"|xox[abeoprs]-[\w-]{10,255}+|hf_[A-Za-z]{30,60}+|AIza[\w-]{35}|sk-(?=[A-Za-z_-]{0,100}\d)[\w-]{32,255}+"
     r"|eyJ[\w-]{10,}+\.[\w-]{10,}+(?:\.[\w-]*+)?)"
@@ -71,7 +99,7 @@ _SHAPE_BEGINS = re.compile(
     r"AKIA|ASIA|gh[opsur]_|github_pat_|glpat-|xox|hf_|AIza|sk-|eyJ|PRIVATE KEY"
     r"|[Bb][Ee][Aa][Rr][Ee][Rr]\s|[Bb][Aa][Ss][Ii][Cc]\s"
 )
-_BEARER = re.compile(r"\b(bearer|basic)[ \t]+([\w.~+/=-]{8,}+)", re.IGNORECASE)
+_BEARER = r"(?i)\b(bearer|basic)[ \t]+([\w.~+/=-]{8,}+)"
 
 
 def masked_text(text: str) -> str:
@@ -109,8 +137,8 @@ def secret_spans(text: str, *, whole: bool = False) -> list[Span]:
         spans += _named_spans(text, whole=whole or _ASSIGNMENTS.match(text) is not None)
         spans += _option_spans(text)
     if len(text) >= _TOKEN_LENGTH and _SHAPE_BEGINS.search(text):
-        spans += [match.span() for match in _SHAPES.finditer(text)]
-        spans += [match.span(2) for match in _BEARER.finditer(text) if _is_credential(match[1], match[2])]
+        spans += [match.span() for match in re.finditer(_SHAPES, text)]
+        spans += [match.span(2) for match in re.finditer(_BEARER, text) if _is_credential(match[1], match[2])]
     return [(begin, end) for begin, end in spans if end > begin and text[begin:end] != HIDDEN]
 
 
@@ -142,7 +170,7 @@ def _named_spans(text: str, *, whole: bool) -> Iterator[Span]:
 def _option_spans(text: str) -> Iterator[Span]:
     for match in _OPTION.finditer(text):
         if is_secret_name(match["name"]):
-            yield _enclosed(text, match.end()) or _trimmed(_VALUES["="][1].match(text, match.end()))
+            yield _span(text, match.end(), _within("", ""))
 
 
 def _is_secret(text: str, match: re.Match[str]) -> bool:
@@ -171,32 +199,42 @@ def _value_span(text: str, match: re.Match[str], *, whole: bool) -> Span:
     begin, name = match.end(), match["name"].lower()
     if "auth" in name and (scheme := _SCHEME.match(text, begin)):
         begin = scheme.end()
-    if span := _enclosed(text, begin):
-        return span
-    sign = match["sign"][0]
     if whole:
-        return _trimmed(_VALUES[sign][0].match(text, begin), punctuation=False)
-    if sign == ":" and (_begins_line(text, match.start()) or "cookie" in name):
-        return _trimmed(_YAML_VALUE.match(text, begin), punctuation=False)
-    return _trimmed(_VALUES[sign][1].match(text, begin))
+        return _span(text, begin, _whole("=" if match["sign"][0] == "=" else ":="), trimmed=False)
+    if match["sign"][0] == ":":
+        if _begins_line(text, match.start()) or "cookie" in name:
+            return _span(text, begin, _yaml(), trimmed=False)
+        return _span(text, begin, _within(",;", ":="))
+    if name.startswith("--"):
+        return _span(text, begin, _within("", ""))
+    is_query = text[match.start() - 1 : match.start()] in {"?", "&"}
+    return _span(text, begin, _within("&;" if is_query else ",;", "="))
 
 
-def _enclosed(text: str, begin: int) -> Span | None:
-    """Return where a value in quotes or brackets stands; None for any other, or when nothing closes it."""
+def _span(text: str, begin: int, form: _Form, *, trimmed: bool = True) -> Span:
+    """Return where a value stands: in quotes, in brackets, or up to where its form ends it."""
+    end = begin
     if quote := _QUOTE.match(text, begin):
         begin, mark = quote.end(), quote[1]
-        end = _closing_quote(text, begin, mark)
-        if end is None:
-            line = _LINE.match(text, begin)
-            return begin, line.end() if line else len(text)
-        rest = _GROWN_ON.match(text, end + len(mark))
-        return begin, rest.end() if rest else end
-    opening = _OPENING.match(text, begin)
-    end = _closing_bracket(text, opening.end()) if opening else None
-    if end is None:
-        return None
-    rest = _GROWN_ON.match(text, end)
-    return begin, rest.end() if rest else end
+        closing = _closing_quote(text, begin, mark)
+        if closing is None:
+            return begin, _line_end(text, begin)
+        if form.ended.match(text, closing + len(mark)):
+            return begin, closing
+        end = closing + len(mark)
+    elif opening := _OPENING.match(text, begin):
+        end = _closing_bracket(text, opening.end()) or begin
+        if end > begin and form.ended.match(text, end):
+            return begin, end
+    value = form.value.match(text, end)
+    end = value.end() if value else end
+    # Neither the blanks nor the punctuation of the sentence after it belong to the value.
+    return begin, begin + len(text[begin:end].rstrip(None if not trimmed else " \t\r\n.,;:)]}\"'"))
+
+
+def _line_end(text: str, begin: int) -> int:
+    end = text.find("\n", begin)
+    return len(text) if end < 0 else end
 
 
 def _closing_quote(text: str, begin: int, mark: str) -> int | None:
@@ -221,19 +259,12 @@ def _closing_bracket(text: str, begin: int) -> int | None:
     return None
 
 
-def _trimmed(match: re.Match[str] | None, *, punctuation: bool = True) -> Span:
-    """Return the span of an unquoted value, without the blanks and the punctuation of the sentence after it."""
-    if match is None:
-        return 0, 0
-    value = match[0]
-    kept = value.rstrip() if not punctuation else value.rstrip(" \t\r\n.,;:)]}\"'")
-    return match.start(), match.start() + len(kept)
-
-
 def _is_credential(scheme: str, text: str) -> bool:
     """Return whether what follows `Bearer` or `Basic` is one, and not the next word of a sentence."""
     if scheme.lower() == "bearer":
         return len(text) >= _TOKEN_LENGTH or any(character.isdigit() for character in text)
+    import base64
+
     try:
         return b":" in base64.b64decode(text, validate=True)
     except ValueError:
