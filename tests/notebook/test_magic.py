@@ -203,3 +203,16 @@ def test_sessions_wrong_usage(ip, project, line):
     """A line that can't be understood is an error of usage."""
     with pytest.raises(UsageError):
         ip.run_line_magic("sessions", line)
+
+
+def test_names_in_the_notebook_follow(ip, project, capsys):
+    """Names imported in cells are bound to their successors after a reload, which says so."""
+    project.write({"src/shop/tools.py": "RATE = 1\ndef clean(): return 'old'\n"})
+    ip.run_line_magic("reload_project", "")
+    ip.run_cell("from shop.tools import clean, RATE as rate\nfrom shop import tools\nmine = 1", store_history=True)
+    project.write({"src/shop/tools.py": "RATE = 22\ndef clean(): return 'new'\n"})
+    capsys.readouterr()
+    ip.run_line_magic("reload_project", "")
+    names = ip.user_ns
+    assert (names["clean"](), names["rate"], names["tools"].RATE, names["mine"]) == ("new", 22, 22, 1)
+    assert "clean, rate" in capsys.readouterr().out

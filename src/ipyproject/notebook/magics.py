@@ -10,11 +10,14 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 from traitlets import Unicode
 
+from ipyproject import current
 from ipyproject.config import PARAMS_HELP, parse_params
+from ipyproject.display.changes import render_changes
 from ipyproject.display.messages import opened_text, run_text
 from ipyproject.display.sessions import render_replay
 from ipyproject.history.environment import notebook_name
 from ipyproject.notebook.arguments import split_line
+from ipyproject.notebook.imported import imported_names
 from ipyproject.notebook.sessions import REPLAY, answer, read_line
 from ipyproject.session import Origin, Session, open_replay, reload_project
 
@@ -89,8 +92,12 @@ class ProjectMagics(Magics):
         if options.help:
             return str(parser.format_help())
         begin = time.perf_counter()
+        is_first = current.current_session() is None
         session = self._open(options, f"%reload_project {line}".rstrip())
-        return opened_text(session, seconds=time.perf_counter() - begin)
+        seconds = time.perf_counter() - begin
+        if is_first:
+            return opened_text(session, seconds=seconds)
+        return render_changes(session, seconds=seconds).text
 
     def announce(self, text: str) -> None:
         """Print a text when the next cell runs."""
@@ -116,6 +123,8 @@ class ProjectMagics(Magics):
             extra_params=parse_params(options.params) if options.params else None,
             conf_source=options.conf_source or self.conf_source or None,
             origin=self._origin(magic_line),
+            names=self.shell.user_ns,
+            imported=imported_names(self.shell.user_ns.get("In", [])),
         )
         self._push(session)
         return session

@@ -1,5 +1,6 @@
 """Execute a project's modules anew, all or none. No IPython here."""
 
+from ipyproject.reloading.rebinding import Rebinding, rebind
 from ipyproject.reloading.transaction import ModuleTransaction
 
-__all__ = ["ModuleTransaction"]
+__all__ = ["ModuleTransaction", "Rebinding", "rebind"]

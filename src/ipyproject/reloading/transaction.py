@@ -44,6 +44,16 @@ class ModuleTransaction:
         """Names of the modules executed so far, in order."""
         return tuple(self._finder.executed)
 
+    @property
+    def modules(self) -> dict[str, ModuleType]:
+        """The projects' modules as they are loaded now."""
+        return {name: sys.modules[name] for name in self._owned() if sys.modules[name] is not None}
+
+    @property
+    def namespaces_before(self) -> dict[str, dict[str, Any]]:
+        """Module -> its namespace before it was executed anew."""
+        return {name: namespace for name, (_, namespace) in self._before.namespaces.items()}
+
     def execute_rest(self, project: Project) -> None:
         """Execute the modules that were loaded before and that no import has reached yet.
 
@@ -92,7 +102,7 @@ class ModuleTransaction:
 
         For after a transaction that succeeded.
         """
-        now = _State.of({name: sys.modules[name] for name in self._owned() if sys.modules[name] is not None})
+        now = _State.of(self.modules)
         self._remove_owned()
         self._before.put_back()
         try:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ipyproject import current
-from ipyproject.errors import SessionError
+from ipyproject.errors import ProjectError, SessionError
 from ipyproject.project import find_project, read_project
-from ipyproject.reloading import ModuleTransaction
+from ipyproject.reloading import ModuleTransaction, Rebinding, rebind
+from ipyproject.session.changes import Facts, compare_opened
 from ipyproject.session.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, MutableMapping, Sequence
     from pathlib import Path
 
+    from ipyproject.project import Project
     from ipyproject.session.origin import Origin
 
 
@@ -25,10 +27,22 @@ def reload_project(
     conf_source: str | Path | None = None,
     *,
     origin: Origin | None = None,
+    names: MutableMapping[str, Any] | None = None,
+    imported: Mapping[str, tuple[str, str]] | None = None,
 ) -> Session:
     """Execute a project's code anew and open a session on it; then close those that were open.
 
-    The arguments are those of :meth:`Session.create`.
+    Args:
+        project_path: As for :meth:`Session.create`; by default the project opened last.
+        save_on_close: As for :meth:`Session.create`.
+        env: As for :meth:`Session.create`.
+        extra_params: As for :meth:`Session.create`.
+        conf_source: As for :meth:`Session.create`.
+        origin: As for :meth:`Session.create`.
+        names: A namespace outside the project, such as a notebook's: names in it that are bound to objects of modules
+            that are executed anew are bound to their successors.
+        imported: Name in it -> module and attribute that it was imported from, for values (numbers, texts) that don't
+            tell where they came from.
 
     Returns:
         The new session, its context and pipelines loaded.
@@ -48,6 +62,7 @@ def reload_project(
         if project_path is None and opened_before:
             project_path = opened_before[0].root
         project = read_project(find_project(project_path))
+    facts = _facts_of(previous, project)
     with ModuleTransaction(project, *opened_before) as transaction:
         session = Session.prepare(
             None if project.source_dir is None else project.root,
@@ -66,7 +81,22 @@ def reload_project(
             for old in reversed(previous):
                 old.close()
     session.begin()
+    rebinding = Rebinding()
+    if names is not None:
+        rebinding = rebind(names, transaction.namespaces_before, transaction.modules, imported or {})
+    session.changes = compare_opened(facts, session, transaction.executed, len(transaction.modules), rebinding)
     return session
+
+
+def _facts_of(sessions: Sequence[Session], project: Project) -> Facts | None:
+    """What the last open session on the same project was; None where there is nothing to compare with."""
+    for session in reversed(sessions):
+        if session.project.root == project.root:
+            try:
+                return Facts.of(session)
+            except ProjectError:  # what it can't load now, it never had
+                return None
+    return None
 
 
 def _refuse_under_a_run(sessions: Iterable[Session]) -> None:

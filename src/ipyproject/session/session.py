@@ -28,6 +28,7 @@ from ipyproject.masking import Masker
 from ipyproject.pipeline import Pipeline, PipelineRegistry, Selection, load_pipelines
 from ipyproject.pipeline.discovery import DEFAULT
 from ipyproject.runners import Runner, make_runner
+from ipyproject.session.changes import Changes
 from ipyproject.session.facts import session_record
 from ipyproject.session.origin import Origin
 from ipyproject.session.record import SessionBook
@@ -71,6 +72,9 @@ class Session:
         record: What is known of the session as it opens.
         recorder: Where its record is written.
         masker: Hides secrets in it.
+
+    Attributes:
+        changes: What the reload that opened it found to be different.
     """
 
     def __init__(
@@ -92,6 +96,7 @@ class Session:
         self._context: Context | None = None
         self._pipelines: PipelineRegistry | None = None
         self._lock = RLock()
+        self.changes = Changes()
         self._closers: list[Callable[[], object]] = []
 
     @classmethod

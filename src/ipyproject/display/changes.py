@@ -1,0 +1,55 @@
+"""What a reload changed, in one screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ipyproject.display.messages import counted
+from ipyproject.display.sessions import shown
+from ipyproject.display.tables import Rendering, Table, render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ipyproject.session import Session
+    from ipyproject.session.changes import NameChanges
+
+MOST = 12  # lines of a kind, and names in a line
+
+
+def render_changes(session: Session, *, seconds: float) -> Rendering:
+    """Say what a reload executed, found changed and did to names.
+
+    Args:
+        session: The session that it opened.
+        seconds: How long it took.
+    """
+    changes = session.changes
+    head = (
+        f"{session.project.project_name} ({session.env}): executed {len(changes.executed)} of "
+        f"{counted(changes.modules, 'module')}, {seconds * 1000:.0f} ms; session {session.session_id}."
+    )
+    rows = [("parameter", name, f"{shown(old)} -> {shown(new)}") for name, old, new in changes.parameters[:MOST]]
+    if more := len(changes.parameters) - MOST:
+        rows += [("parameters", f"and {more} more", "")] if more > 0 else []
+    rows += _named("dataset", changes.datasets)
+    rows += _named("pipeline", changes.pipelines)
+    rows += _named("node", changes.nodes)
+    if changes.names.rebound:
+        rows.append(("names", "rebound", _listed(changes.names.rebound)))
+    if changes.names.gone:
+        rows.append(("names", "gone from the code", f"{_listed(changes.names.gone)} (still bound to the old objects)"))
+    if changes.names.old_instances:
+        rows.append(("names", "of old classes", f"{_listed(changes.names.old_instances)} (make them again)"))
+    return render(head, Table(("changed", "", ""), rows)) if rows else render(head)
+
+
+def _named(kind: str, names: NameChanges) -> list[tuple[str, str, str]]:
+    kinds = {"added": names.added, "removed": names.removed, "changed": names.changed}
+    return [(kind if len(found) == 1 else f"{kind}s", how, _listed(found)) for how, found in kinds.items() if found]
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = list(names)
+    more = f", and {len(names) - MOST} more" if len(names) > MOST else ""
+    return ", ".join(names[:MOST]) + more

@@ -1,0 +1,97 @@
+"""Names outside the project after a reload."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+from ipyproject import reload_project
+
+BEFORE = """
+RATE = 1
+NAME = "a"
+TABLE = {"a": 1}
+class Penguin:
+    kind = "old"
+def clean(x):
+    return "old"
+def dropped(): ...
+"""
+AFTER = """
+RATE = 2
+NAME = "b"
+TABLE = {"b": 2}
+class Penguin:
+    kind = "new"
+def clean(x):
+    return "new"
+"""
+
+
+@pytest.fixture
+def shop(make_project):
+    """A project with some tools, opened, then edited."""
+    project = make_project({"src/shop/tools.py": BEFORE, "src/shop/api.py": "from shop.tools import clean"})
+    reload_project(project.root)
+    tools = importlib.import_module("shop.tools")
+    importlib.import_module("shop.api")
+    project.write({"src/shop/tools.py": AFTER})
+    return tools
+
+
+def test_names_follow_their_objects(shop):
+    """Functions, classes, modules, aliases and containers are bound to their successors."""
+    api = importlib.import_module("shop.api")
+    names = {"tools": shop, "clean": shop.clean, "c": api.clean, "Penguin": shop.Penguin, "t": shop.TABLE}
+    session = reload_project(names=names)
+    assert names["tools"] is shop
+    assert names["clean"]("x") == names["c"]("x") == "new"
+    assert names["clean"] is shop.clean
+    assert names["Penguin"].kind == "new"
+    assert names["t"] == {"b": 2}
+    assert set(session.changes.names.rebound) == {"clean", "c", "Penguin", "t"}
+
+
+def test_numbers_and_texts_only_where_imported(shop):
+    """A number is rebound where it was imported by name; one that the user wrote himself is his."""
+    names = {"RATE": shop.RATE, "mine": 1, "n": shop.NAME, "late": 7}
+    imported = {"RATE": ("shop.tools", "RATE"), "n": ("shop.tools", "NAME"), "late": ("shop.tools", "RATE")}
+    session = reload_project(names=names, imported=imported)
+    assert names == {"RATE": 2, "mine": 1, "n": "b", "late": 7}
+    assert set(session.changes.names.rebound) == {"RATE", "n"}
+
+
+def test_what_the_user_made_is_left_alone(shop):
+    """His own functions and containers, and names with an underscore, are never touched; old instances are named."""
+
+    def clean(x):
+        return "mine"
+
+    penguin, table, hidden = shop.Penguin(), {"a": 1}, shop.clean
+    names = {"clean": clean, "penguin": penguin, "table": table, "_hidden": hidden}
+    session = reload_project(names=names)
+    assert names == {"clean": clean, "penguin": penguin, "table": table, "_hidden": hidden}
+    assert session.changes.names.old_instances == ("penguin",)
+
+
+def test_gone(shop):
+    """A name whose object is gone from the code is reported, and still bound."""
+    old = shop.dropped
+    names = {"dropped": old}
+    session = reload_project(names=names)
+    assert names["dropped"] is old
+    assert session.changes.names.gone == ("dropped",)
+
+
+def test_a_failed_reload_rebinds_nothing(shop, make_project):
+    """When the reload fails the names are as they were."""
+    from pathlib import Path
+
+    Path(shop.__file__).write_text("1 / 0")
+    old = shop.clean
+    names = {"clean": old}
+    with pytest.raises(Exception, match="ZeroDivisionError"):
+        reload_project(names=names)
+    assert names["clean"] is old
+    assert old("x") == "old"
