@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ipyproject.catalog import Catalog
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from ipyproject.config import ConfigLoader
@@ -58,23 +58,27 @@ class Context:
         return f"Context(project={self.project.project_name!r}, env={self.env!r}, {len(self.params)} parameters)"
 
 
-def build_catalog(config: ConfigLoader, root: Path) -> Catalog:
+def build_catalog(
+    config: ConfigLoader, root: Path, *, live: Catalog | None = None, replaced_modules: Collection[str] = ()
+) -> Catalog:
     """Build the catalog that a configuration describes.
 
     Args:
         config: Gives ``catalog``, ``credentials`` and ``parameters``.
         root: Relative paths of datasets start here.
+        live: The catalog before: what it holds in memory is kept where the definition is the same.
+        replaced_modules: Modules executed since then; datasets whose classes they define are made anew.
 
     Raises:
         CatalogError: A definition is not understood.
         ConfigError: A file can't be read.
     """
     definitions = config["catalog"]
-    origins = {name: origin for name in definitions if (origin := config.origin("catalog", name)) is not None}
-    return Catalog.from_config(
-        definitions,
-        credentials=config["credentials"],
-        params=config["parameters"],
-        project_root=root,
-        origins=origins,
-    )
+    described: dict[str, Any] = {
+        "credentials": config["credentials"],
+        "params": config["parameters"],
+        "origins": {name: origin for name in definitions if (origin := config.origin("catalog", name)) is not None},
+    }
+    if live is not None:
+        return live.with_definitions(definitions, replaced_modules=replaced_modules, **described)
+    return Catalog.from_config(definitions, project_root=root, **described)

@@ -427,3 +427,39 @@ def test_one_context_whatever_the_threads(make_project):
         thread.join()
     assert len(contexts) == 8
     assert all(context is contexts[0] for context in contexts)
+
+
+def test_live_data_survives(make_project):
+    """What the catalog holds in memory is kept over a reload where the definition is the same, and the env."""
+    files = {"conf/local/catalog.yml": "kept: {type: MemoryDataset}\nredefined: {type: MemoryDataset}\n"}
+    project = make_project(files)
+    session = reload_project(project.root)
+    session.run("prepare")
+    session.catalog.save("kept", 1)
+    session.catalog.save("redefined", 2)
+    project.write(
+        {"conf/local/catalog.yml": "kept: {type: MemoryDataset}\nredefined: {type: MemoryDataset, copy_mode: assign}\n"}
+    )
+    catalog = reload_project().catalog
+    assert catalog.load("kept") == 1
+    assert catalog.load("doubled") == [2, 4, 6]
+    assert not catalog.exists("redefined")
+    assert not reload_project(env="prod").catalog.exists("doubled")
+
+
+def test_full_starts_clean(make_project):
+    """A full reload keeps no data."""
+    session = reload_project(make_project().root)
+    session.run("prepare")
+    assert not reload_project(full=True).catalog.exists("doubled")
+
+
+def test_datasets_of_the_projects_own_classes_are_made_anew(make_project):
+    """A dataset whose class was executed anew is of the new class."""
+    text = "class Store:\n    mark = {}\n    def load(self): return self.mark\n    def save(self, data): ...\n"
+    project = make_project(
+        {"src/shop/stores.py": text.format(1), "conf/local/catalog.yml": "own: {type: shop.stores.Store}"}
+    )
+    assert reload_project(project.root).catalog.load("own") == 1
+    project.write({"src/shop/stores.py": text.format(22)})
+    assert reload_project().catalog.load("own") == 22

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Collection, Iterator, Mapping, MutableMapping
 from copy import deepcopy
 from pathlib import Path
 from threading import RLock
@@ -230,10 +230,12 @@ class Catalog(MutableMapping[str, Dataset]):
         credentials: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
         origins: Mapping[str, str] | None = None,
+        replaced_modules: Collection[str] = (),
     ) -> Catalog:
         """Return a new catalog that keeps the datasets, and their data in memory, whose definition is the same.
 
-        Datasets without a definition, then and now, are kept as well.
+        Datasets without a definition, then and now, are kept as well; those whose class stands in one of
+        `replaced_modules` are not: the class is another one now.
 
         Raises:
             CatalogError: A definition is not understood.
@@ -242,7 +244,11 @@ class Catalog(MutableMapping[str, Dataset]):
         new = reader.read(definitions)
         changed = self._changed(new)
         with self._lock:
-            kept = {name: dataset for name, dataset in self._datasets.items() if name not in changed}
+            kept = {
+                name: dataset
+                for name, dataset in self._datasets.items()
+                if name not in changed and type(dataset).__module__ not in replaced_modules
+            }
         return Catalog(kept, params=params, definitions=new, reader=reader)
 
     def for_run(

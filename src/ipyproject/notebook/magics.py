@@ -56,6 +56,8 @@ class ProjectMagics(Magics):
         "--conf-source",
         help="Folder or archive with the configuration. Default: c.ProjectMagics.conf_source, the project's own.",
     )
+    @argument("--full", action="store_true", help="Start clean: also what the catalog holds in memory is dropped.")
+    @argument("-q", "--quiet", action="store_true", help="Print nothing.")
     @argument("-h", "--help", action="store_true", help="Show this text.")
     @line_magic
     def reload_project(self, line: str) -> None:
@@ -64,7 +66,8 @@ class ProjectMagics(Magics):
         Puts ``session``, ``context``, ``catalog`` and ``pipelines`` into the namespace. If anything fails, everything
         is as it was before.
         """
-        print(self.open_and_describe(line))  # noqa: T201  (what a magic says goes to the cell's output)
+        if said := self.open_and_describe(line):
+            print(said)  # noqa: T201  (what a magic says goes to the cell's output)
 
     @line_magic
     def sessions(self, line: str) -> None:
@@ -95,6 +98,8 @@ class ProjectMagics(Magics):
         is_first = current.current_session() is None
         session = self._open(options, f"%reload_project {line}".rstrip())
         seconds = time.perf_counter() - begin
+        if options.quiet:
+            return ""
         if is_first:
             return opened_text(session, seconds=seconds)
         return render_changes(session, seconds=seconds).text
@@ -125,6 +130,7 @@ class ProjectMagics(Magics):
             origin=self._origin(magic_line),
             names=self.shell.user_ns,
             imported=imported_names(self.shell.user_ns.get("In", [])),
+            full=options.full,
         )
         self._push(session)
         return session

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, MutableMapping, Sequence
     from pathlib import Path
 
+    from ipyproject.catalog import Catalog
     from ipyproject.project import Project
     from ipyproject.session.origin import Origin
 
@@ -29,6 +30,7 @@ def reload_project(
     origin: Origin | None = None,
     names: MutableMapping[str, Any] | None = None,
     imported: Mapping[str, tuple[str, str]] | None = None,
+    full: bool = False,
 ) -> Session:
     """Execute a project's code anew and open a session on it; then close those that were open.
 
@@ -43,6 +45,8 @@ def reload_project(
             that are executed anew are bound to their successors.
         imported: Name in it -> module and attribute that it was imported from, for values (numbers, texts) that don't
             tell where they came from.
+        full: Start clean. Otherwise what the open session's catalog holds in memory is kept for datasets whose
+            definition is the same, if project, env and conf source are.
 
     Returns:
         The new session, its context and pipelines loaded.
@@ -72,8 +76,11 @@ def reload_project(
             conf_source,
             origin=origin,
         )
-        session.load_context()
         _ = session.pipelines
+        live = None if full else _live_catalog(previous, session)
+        if live is not None:
+            session.inherit(live, transaction.namespaces_before.keys())
+        session.load_context()
         transaction.execute_rest(project)
         _refuse_under_a_run(previous)  # one may have been started by another thread meanwhile
     if previous:
@@ -86,6 +93,15 @@ def reload_project(
         rebinding = rebind(names, transaction.namespaces_before, transaction.modules, imported or {})
     session.changes = compare_opened(facts, session, transaction.executed, len(transaction.modules), rebinding)
     return session
+
+
+def _live_catalog(sessions: Sequence[Session], new: Session) -> Catalog | None:
+    """The catalog whose data in memory the new session may keep: that of the last one on the same ground."""
+    for session in reversed(sessions):
+        same = (session.project, session.env, session.conf_source) == (new.project, new.env, new.conf_source)
+        if session is not new and same and session.is_loaded:
+            return session.catalog
+    return None
 
 
 def _facts_of(sessions: Sequence[Session], project: Project) -> Facts | None:

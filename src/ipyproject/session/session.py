@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from types import TracebackType
 
+    from ipyproject.catalog import Catalog
     from ipyproject.history import BaseRecorder
     from ipyproject.pipeline.selection import Names
     from ipyproject.project import Project
@@ -95,6 +96,7 @@ class Session:
         self._hooks = HookManager(settings.hooks, settings.disable_hooks_for_plugins)
         self._context: Context | None = None
         self._pipelines: PipelineRegistry | None = None
+        self._inherited: tuple[Catalog, Collection[str]] | None = None
         self._lock = RLock()
         self.changes = Changes()
         self._closers: list[Callable[[], object]] = []
@@ -193,6 +195,11 @@ class Session:
     def project(self) -> Project:
         """The project."""
         return self._project
+
+    @property
+    def conf_source(self) -> Path:
+        """The folder or archive that its configuration comes from."""
+        return self._config.conf_source
 
     @property
     def settings(self) -> Settings:
@@ -320,9 +327,23 @@ class Session:
             return self._pipelines
 
     @property
-    def catalog(self) -> Any:
+    def catalog(self) -> Catalog:
         """The live catalog."""
         return self.load_context().catalog
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether its context was loaded."""
+        return self._context is not None
+
+    def inherit(self, catalog: Catalog, replaced_modules: Collection[str]) -> None:
+        """Let the context keep what a catalog holds in memory; for a reload, before the context is loaded.
+
+        Args:
+            catalog: The live catalog of the session before, on the same project, env and conf source.
+            replaced_modules: Modules executed since then.
+        """
+        self._inherited = (catalog, replaced_modules)
 
     def load_context(self) -> Context:
         """Return the context: the same object each time.
@@ -341,7 +362,9 @@ class Session:
         # What is secret must be known before anything can fail with it in its message.
         self._masker.learn_credentials(self._config["credentials"])
         self._masker.learn(self._config["parameters"])
-        catalog = build_catalog(self._config, self._project.root)
+        live, replaced_modules = self._inherited or (None, ())
+        catalog = build_catalog(self._config, self._project.root, live=live, replaced_modules=replaced_modules)
+        self._inherited = None  # the old catalog is not kept alive
         self._hooks_while_opening("after_catalog_created", catalog=catalog)
         context = Context(self._project, self.env, FrozenParams(self._config["parameters"]), self._config, catalog)
         self._hooks_while_opening("after_context_created", context=context)
