@@ -57,7 +57,9 @@ class ProjectError(Exception):
         """Return the whole message, with the notes that were added on its way, and with secrets in it hidden."""
         from ipyproject.masking import masked_text
 
-        return masked_text("\n".join((str(self), *getattr(self, "__notes__", ()))))
+        text = f"{self.where}: {self.message}" if self.where else self.message
+        notes = getattr(self, "__notes__", ())
+        return "\n".join((masked_text(text), *([self.hint] if self.hint else []), *map(masked_text, notes)))
 
     def _render_traceback_(self) -> list[str]:
         """IPython's protocol for exceptions that say themselves how they are shown."""

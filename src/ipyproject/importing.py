@@ -57,7 +57,7 @@ def explained(doing: str, project: Project | None = None) -> Iterator[None]:
     try:
         yield
     except ProjectError as error:
-        if error.where is None and project is not None:
+        if error.where is None and project is not None and not isinstance(error, ProjectCodeError):
             error.where = _own_place(error, project)
         raise
     except (Exception, SystemExit) as error:

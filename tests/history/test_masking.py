@@ -67,7 +67,7 @@ def tell_everywhere(recorder, masker, a_session, a_run, a_node, name, secret, de
     recorder.session_parameters(session.session_id, params)
     recorder.facts_logged(session.session_id, {name: secret, "x": {"y": [secret]}})
     recorder.metrics_logged(session.session_id, [MetricRecord("token_accuracy", 0.5, datetime.now(UTC))])
-    run = a_run(session, extra_params=params, selection={"pipeline": f"Pipeline({secret!r})"})
+    run = a_run(session, extra_params=params, selection={"own_pipeline": f"Pipeline({secret!r})"})
     recorder.run_started(run)
     recorder.node_finished(run.run_id, a_node("a", outputs={"api_key_table": {"type": "DataFrame"}}))
     error = ErrorRecord.of(ValueError(f"{name} {secret!r}: {secret}"), trimmed_traceback(ValueError(secret)))

@@ -51,6 +51,7 @@ def test_everything_that_changed(make_project):
     )
     session = reload_project()
     changes = session.changes
+    assert set(changes.sources.changed) == {"shop.nodes", "shop.pipeline_registry"}
     assert set(changes.parameters) == {("rate", 2, 5), ("new", ABSENT, 1), ("model.seed", 7, ABSENT)}
     assert (changes.datasets.added, changes.datasets.removed, changes.datasets.changed) == (("other",), ("total",), ())
     assert (changes.pipelines.added, changes.pipelines.removed) == (("summary",), ("report",))
@@ -67,6 +68,8 @@ def test_nothing_changed(make_project):
     reload_project(make_project().root)
     changes = reload_project().changes
     assert changes.parameters == ()
+    assert not changes.sources
+    assert reload_project(env="prod").changes.env == ("local", "prod")
     assert [bool(found) for found in (changes.datasets, changes.pipelines, changes.nodes)] == [False, False, False]
 
 

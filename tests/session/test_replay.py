@@ -19,7 +19,7 @@ def git(project, *arguments):
 @pytest.fixture
 def project(make_project):
     """A shop in a git repository, with one recorded session of two runs."""
-    project = make_project({".gitignore": "__pycache__\n.ipyproject\ndata/total.json\n"})
+    project = make_project({".gitignore": "__pycache__\n.ipyproject\n*total.json\n"})
     git(project, "init", "-q")
     git(project, "add", ".")
     git(project, "commit", "-qm", "first")
@@ -82,7 +82,9 @@ def test_a_secret_must_be_given_again(make_project):
     project = make_project()
     with project.open(extra_params={"db": {"password": "hunter2-hunter2"}}):
         pass
-    with pytest.raises(SessionError, match="'db.password' is secret and was not recorded.\nGive it again"):
+    with pytest.raises(
+        SessionError, match="'db.password', or a part of it, is secret and was not recorded.\nGive it again"
+    ):
         Session.replay("latest", project.root)
     with Session.replay("latest", project.root, extra_params={"db": {"password": "other"}}) as replay:
         assert replay.session.load_context().params["db"]["password"] == "other"

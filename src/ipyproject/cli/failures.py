@@ -33,15 +33,16 @@ def nodes_lines_only(session: Session) -> Iterator[None]:
     except Exception as error:
         if session.last_run is None:  # no node has run: it is our own bug and keeps its traceback
             raise
-        raise _NodeFailedError(error) from error
+        raise _NodeFailedError(error, session) from error
 
 
 class _NodeFailedError(click.ClickException):
     """A node failed: shown with the project's own lines, not with ours around them; the process exits with 1."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: Exception, session: Session) -> None:
         super().__init__(described(error))
         self._error = error
+        self._session = session
 
     def show(self, file: Any = None) -> None:
         """Write the traceback from the first frame that is not ours."""
@@ -49,4 +50,5 @@ class _NodeFailedError(click.ClickException):
         first = error.__traceback__
         while first is not None and first.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER):
             first = first.tb_next
-        click.echo("".join(traceback.format_exception(type(error), error, first)), file=file, err=True, nl=False)
+        told = "".join(traceback.format_exception(type(error), error, first))
+        click.echo(self._session.masked(told), file=file, err=True, nl=False)

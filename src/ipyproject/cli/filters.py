@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ipyproject.cli.options import ParamsType
-from ipyproject.history import SessionFilter, Status
+from ipyproject.errors import ProjectError
+from ipyproject.history import SessionFilter, Status, moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
-
-_AGE = re.compile(r"(\d+)\s*(m|h|d|w)")
-_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
 class MomentType(click.ParamType):  # type: ignore[type-arg]  # generic only in newer clicks
@@ -30,13 +27,9 @@ class MomentType(click.ParamType):  # type: ignore[type-arg]  # generic only in 
         if isinstance(value, datetime):
             return value
         try:
-            if age := _AGE.fullmatch(value.strip()):
-                return datetime.now(UTC) - int(age[1]) * _UNITS[age[2]]
-            return datetime.fromisoformat(value).astimezone(UTC)
-        except (ValueError, OverflowError):
-            self.fail(
-                f"{value!r} is no time; write 2026-01-31, 2026-01-31T09:30 or an age such as 12h or 7d.", param, ctx
-            )
+            return moment(value)
+        except ProjectError as error:
+            self.fail(error.told(), param, ctx)
 
 
 def filter_options(command: Command) -> Command:

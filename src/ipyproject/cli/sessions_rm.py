@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ipyproject.cli.options import project_option
-from ipyproject.history import open_history
+from ipyproject.errors import HistoryError
+from ipyproject.history import Status, open_history
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 def remove_sessions(project_path: Path | None, session_ids: tuple[str, ...]) -> None:
     """Delete sessions with all that is recorded of them; what runs saved stays."""
     with open_history(project_path) as store:
-        found = list(dict.fromkeys(store.session(name).session_id for name in session_ids))
+        records = [store.session(name) for name in session_ids]
+        for record in records:
+            if record.status is Status.OPEN:
+                raise HistoryError(f"Session {record.session_id} is still open.", "Close it first.")
+        found = list(dict.fromkeys(record.session_id for record in records))
         store.delete(found)
     click.echo(f"Deleted {', '.join(found)}.")

@@ -76,7 +76,7 @@ def _assignments(text: str) -> Iterator[tuple[str, str]]:
         name, equals, rest = piece.partition("=")
         if not equals:
             if not (key and piece[0].isspace() and _is_plain_text(key, value)):
-                raise ConfigError(f"The parameter piece {piece.strip()!r} is no key=value.", _EXAMPLE)
+                raise ConfigError(f"The parameter piece {piece.strip()!r} has no `=`.", _EXAMPLE)
             value += f",{piece}"
             continue
         if key:

@@ -29,7 +29,9 @@ def render_changes(session: Session, *, seconds: float) -> Rendering:
         f"{session.project.project_name} ({session.env}): executed {len(changes.executed)} of "
         f"{counted(changes.modules, 'module')}, {seconds * 1000:.0f} ms; session {session.session_id}."
     )
-    rows = [("parameter", name, f"{shown(old)} -> {shown(new)}") for name, old, new in changes.parameters[:MOST]]
+    rows = [("env", "", " -> ".join(changes.env))] if changes.env is not None else []
+    rows += _named("module", changes.sources)
+    rows += [("parameter", name, f"{shown(old)} -> {shown(new)}") for name, old, new in changes.parameters[:MOST]]
     if more := len(changes.parameters) - MOST:
         rows += [("parameters", f"and {more} more", "")] if more > 0 else []
     rows += _named("dataset", changes.datasets)

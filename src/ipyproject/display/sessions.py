@@ -136,7 +136,7 @@ def _session_rows(record: SessionRecord) -> list[tuple[str, str]]:
 
 
 def _run_title(run: RunRecord) -> str:
-    seconds = f" in {(run.end - run.start).total_seconds():.2f} s" if run.end is not None else ""
+    seconds = f" in {max(0.0, (run.end - run.start).total_seconds()):.2f} s" if run.end is not None else ""
     extra = f", with {params_in_short(run.extra_params)}" if run.extra_params else ""
     failed = f"\n{run.exception.type}: {run.exception.message}" if run.exception is not None else ""
     return f"run {run.run_id}: {run.status}{seconds} ({params_in_short(run.selection)}{extra}){failed}"

@@ -51,7 +51,12 @@ def render(*parts: Table | str) -> Rendering:
     """Return tables and paragraphs, one below the other, as text and as HTML."""
     text = "\n\n".join(part if isinstance(part, str) else table_text(part) for part in parts)
     html = "".join(f"<p>{_lines(part)}</p>" if isinstance(part, str) else table_html(part) for part in parts)
-    return Rendering(text, html)
+    return Rendering(_shown(text), _shown(html))
+
+
+def _shown(text: str) -> str:
+    """A text that can be sent and printed: half of a character pair, which no encoding takes, becomes ``?``."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def table_text(table: Table, width: int | None = None) -> str:

@@ -3,6 +3,7 @@
 from ipyproject.history.capture import process_facts
 from ipyproject.history.comparison import ABSENT, Difference, compare_sessions, flattened
 from ipyproject.history.ids import new_id
+from ipyproject.history.moments import moment
 from ipyproject.history.opening import open_store
 from ipyproject.history.project_store import open_history, store_location
 from ipyproject.history.questions import SessionHistory, SessionList, compare, session, sessions
@@ -41,6 +42,7 @@ __all__ = [
     "compare",
     "compare_sessions",
     "flattened",
+    "moment",
     "new_id",
     "open_history",
     "open_store",

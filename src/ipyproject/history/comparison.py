@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ipyproject.history.values import plain
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -43,7 +45,7 @@ class Difference:
         """Return what JSON holds; a side that has nothing is left out."""
         sides = {"before": self.before, "after": self.after}
         return {"section": self.section, "name": self.name} | {
-            side: value for side, value in sides.items() if value is not ABSENT
+            side: plain(value) for side, value in sides.items() if value is not ABSENT
         }
 
 
@@ -64,7 +66,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator
     """Yield name and both values of each entry that two mappings don't share; 1, 1.0 and True are not the same."""
     for name in dict.fromkeys((*before, *after)):
         old, new = before.get(name, ABSENT), after.get(name, ABSENT)
-        if old != new or type(old) is not type(new):
+        if type(old) is not type(new) or (old != new and not (old != old and new != new)):  # noqa: PLR0124  (NaN)
             yield name, old, new
 
 

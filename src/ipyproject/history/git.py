@@ -84,10 +84,16 @@ def start_git_facts(
         if facts and then is not None:
             then(facts)
 
-    return Finding(lambda given_up: git_facts(root, timeout=timeout, given_up=given_up), tell)
+    return Finding(lambda given_up: git_facts(root, timeout=timeout, given_up=given_up, early=tell), tell)
 
 
-def git_facts(root: Path, *, timeout: float = TIMEOUT_SECONDS, given_up: Event | None = None) -> GitFacts:
+def git_facts(
+    root: Path,
+    *,
+    timeout: float = TIMEOUT_SECONDS,
+    given_up: Event | None = None,
+    early: Callable[[GitFacts], object] | None = None,
+) -> GitFacts:
     """Return what git says about the repository that a folder lies in; never raises.
 
     The repository is looked at as a whole, also when the folder is only a part of it. Nothing is written, asked for,
@@ -97,9 +103,10 @@ def git_facts(root: Path, *, timeout: float = TIMEOUT_SECONDS, given_up: Event |
         root: The folder.
         timeout: Seconds; a git that takes longer is killed, with all that it started.
         given_up: When this is set, git is killed at once.
+        early: Called with commit, branch and whether anything differs, before what differs is looked into.
     """
     try:
-        return _Git(timeout, given_up or Event()).facts(root)
+        return _Git(timeout, given_up or Event(), early).facts(root)
     except Exception:  # noqa: BLE001 - whatever a repository is like, a session opens in it
         return {}
 
@@ -130,9 +137,11 @@ class _Git:
     Args:
         timeout: Seconds for all that is asked.
         given_up: Set when nobody waits any longer.
+        early: Called with what is known before the changes are looked into.
     """
 
-    def __init__(self, timeout: float, given_up: Event) -> None:
+    def __init__(self, timeout: float, given_up: Event, early: Callable[[GitFacts], object] | None = None) -> None:
+        self._early = early
         self._deadline = monotonic() + timeout
         self._reserve = min(1.0, timeout / 4)  # seconds kept to ask for the commit alone
         self._given_up = given_up
@@ -151,6 +160,8 @@ class _Git:
         }
         changes = list(_changes(fields))
         facts["dirty"] = bool(changes)
+        if changes and self._early is not None and not self._given_up.is_set():
+            self._early({**facts})  # hashing many files may take longer than anybody waits
         facts["diff_hash"] = None
         if changes and (top := self._run(root, *_TOP, until=self._deadline)):
             facts["diff_hash"] = self._hash(Path(os.fsdecode(top.removesuffix(b"\n"))), changes, depth)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ipyproject.history.recorder import BaseRecorder
 from ipyproject.history.records import ErrorRecord, RunRecord, SessionRecord
+from ipyproject.history.store import HistoryWarning
 
 if TYPE_CHECKING:
     from ipyproject.history.records import NodeRecord
     from ipyproject.masking import Masker
+
+_logger = logging.getLogger(__name__)
 
 AnyRecord = TypeVar("AnyRecord", SessionRecord, RunRecord)
 
@@ -20,7 +25,7 @@ _PLAIN_FIELDS = frozenset(
     {
         "session_id", "run_id", "project", "package_name", "env", "start", "end", "package_version", "started_by",
         "pid", "process", "python", "platform", "ipyproject_version", "replay_of", "status", "parameters_hash",
-        "packages_hash", "runner", "user", "host", "project_root",
+        "packages_hash", "runner", "user", "host", "project_root", "conf_files",
     }
 )  # fmt: skip
 _PLAIN_KINDS = frozenset({"session_packages", "metrics_logged", "nodes_finished"})  # names, numbers and sizes
@@ -40,11 +45,22 @@ class MaskingRecorder(BaseRecorder):
 
     def record(self, kind: str, *arguments: Any) -> None:
         """Record a call of a store's writing method `kind`."""
-        self._recorder.record(kind, *masked_arguments(kind, arguments, self._masker))
+        with _warnings_only():
+            self._recorder.record(kind, *masked_arguments(kind, arguments, self._masker))
 
     def node_finished(self, run_id: str, record: NodeRecord) -> None:
         """Record how a node ended: names, numbers and sizes, which hold no secret."""
-        self._recorder.node_finished(run_id, record)
+        with _warnings_only():
+            self._recorder.node_finished(run_id, record)
+
+
+@contextmanager
+def _warnings_only() -> Iterator[None]:
+    """Log a warning that a filter has turned into an error: what is recorded never breaks what is done."""
+    try:
+        yield
+    except HistoryWarning as warning:
+        _logger.warning("%s", warning)
 
 
 def masked_arguments(kind: str, arguments: tuple[Any, ...], masker: Masker) -> tuple[Any, ...]:
@@ -84,6 +100,8 @@ def _fields(values: Mapping[str, Any], masker: Masker) -> dict[str, Any]:
 def _field(name: str, value: Any, masker: Masker) -> Any:
     if isinstance(value, ErrorRecord):
         return masked_error(value, masker)
+    if name == "selection":  # names of pipelines, nodes, tags; what an unregistered pipeline looks like is free text
+        return {key: masker.text(text) if key == "own_pipeline" else text for key, text in value.items()}
     if name == "command_line":
         return tuple(masker.command_line(value))
     if name == "invocation" and isinstance(value, Mapping) and isinstance(value.get("line"), str):

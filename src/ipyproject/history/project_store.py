@@ -45,4 +45,6 @@ def open_history(project_path: str | Path | None = None) -> Iterator[Store]:
     with visited_project(project_path) as project:
         location, root = store_location(load_settings(project)), project.root
     with open_for_reading(location, root=root) as store:
+        if location != DEFAULT_STORE:  # a store of its own keeps its sessions even when the project is renamed
+            store.project = project.project_name
         yield store

@@ -187,5 +187,5 @@ def _frame(rows: Iterable[dict[str, Any]], index: str) -> pd.DataFrame:
         raise HistoryError("A table needs pandas.", "pip install 'ipyproject[pandas]'") from None
     frame = pd.DataFrame(list(rows))
     for column in {"start", "end"} & set(frame.columns):
-        frame[column] = pd.to_datetime(frame[column])
+        frame[column] = pd.to_datetime(frame[column], format="ISO8601")
     return frame.set_index(index) if index in frame.columns else frame

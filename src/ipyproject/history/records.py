@@ -30,6 +30,9 @@ class Status(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+MAX_MESSAGE = 10_000  # characters
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorRecord:
     """An exception as it is kept: its type's name, its message and the trimmed traceback ("" where there is none)."""
@@ -45,7 +48,7 @@ class ErrorRecord:
             message = str(error)
         except Exception:  # noqa: BLE001 - an exception of the user's own may fail to print
             message = ""
-        return cls(type(error).__name__, message, traceback)
+        return cls(type(error).__name__, message[:MAX_MESSAGE], traceback)
 
 
 def _read_error(document: Mapping[str, Any] | None) -> ErrorRecord | None:

@@ -49,7 +49,10 @@ class SqlReading(Store):
 
     def sessions(self, limit: int | None = 20, where: SessionFilter | None = None) -> list[SessionRecord]:
         found: list[SessionRecord] = []
-        for page in self._pages(limit, where or SessionFilter()):
+        where = where or SessionFilter()
+        if where.project is None:
+            where = replace(where, project=self.project)
+        for page in self._pages(limit, where):
             found += page
             if limit is not None and len(found) >= limit:
                 break
@@ -88,13 +91,18 @@ class SqlReading(Store):
         [record] = self._records(exact[0])
         return record
 
+    def _scope(self) -> tuple[str, tuple[str, ...]]:
+        return ("1 = 1", ()) if self.project is None else ("project = ?", (self.project,))
+
     def _nth_latest(self, back: int) -> list[Row]:
         # More than 2**62 back overflows what a database counts with, and is not there either.
+        scope, values = self._scope()
         found = self.database.read(
-            "SELECT session FROM sessions ORDER BY session DESC LIMIT 1 OFFSET ?", (min(back, 2**62),)
+            f"SELECT session FROM sessions WHERE {scope} ORDER BY session DESC LIMIT 1 OFFSET ?",  # noqa: S608
+            (*values, min(back, 2**62)),
         )
         if not found:
-            [[count]] = self.database.read("SELECT count(*) FROM sessions")
+            [[count]] = self.database.read(f"SELECT count(*) FROM sessions WHERE {scope}", values)  # noqa: S608
             raise UnknownRecordError(
                 f"There is no session latest~{back}: {count or 'none'} recorded in {self.location}.",
                 "ipyproject sessions list shows the recorded ones.",
@@ -103,10 +111,11 @@ class SqlReading(Store):
 
     def _by_prefix(self, name: str) -> list[Row]:
         most = 8
+        scope, values = self._scope()
         found = self.database.read(
-            "SELECT session, session_id FROM sessions WHERE session_id >= ? AND session_id < ? "
+            f"SELECT session, session_id FROM sessions WHERE {scope} AND session_id >= ? AND session_id < ? "  # noqa: S608
             "ORDER BY session_id LIMIT ?",
-            (name, name + "\U0010ffff", most + 1),
+            (*values, name, name + "\U0010ffff", most + 1),
         )
         if not name or not found:
             raise UnknownRecordError(f"There is no session {name!r} in {self.location}.", self._closest(name))
@@ -119,7 +128,11 @@ class SqlReading(Store):
         return [found[0][:1]]
 
     def _closest(self, name: str) -> str:
-        rows = self.database.read("SELECT session_id FROM sessions ORDER BY session DESC LIMIT ?", (PAGE,))
+        scope, values = self._scope()
+        rows = self.database.read(
+            f"SELECT session_id FROM sessions WHERE {scope} ORDER BY session DESC LIMIT ?",  # noqa: S608
+            (*values, PAGE),
+        )
         known = [identifier for (identifier,) in rows]
         if not known:
             return "No session has been recorded yet."

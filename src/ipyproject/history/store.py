@@ -92,10 +92,13 @@ class Store(ABC):
 
     Attributes:
         location: Where it is, for messages; never with a password.
+        project: Where several projects share the store, the one whose sessions are listed, and meant by ``latest`` and
+            by the beginning of an id; None for all. A whole id is found wherever it is from.
         notices: What the user should be told about how it was opened.
     """
 
     location: str
+    project: str | None = None
     notices: Sequence[str] = ()
 
     @abstractmethod

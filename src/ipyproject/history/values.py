@@ -16,6 +16,7 @@ MAX_DEPTH = 60  # deeper structures, and those that contain themselves, are kept
 MAX_REPR = 1000  # characters
 MAX_INDEXED_TEXT = 200  # characters; PostgreSQL's index pages can't hold long keys
 EXACT_FLOAT = 2**53  # integers up to here are exact in a double
+PAIRS = "$pairs"
 MAX_INT_BITS = 14_000  # Python refuses to print integers of more than 4,300 digits
 
 
@@ -28,8 +29,19 @@ class ParameterRow(NamedTuple):
     text: str | None
 
 
+def revived(value: Any) -> Any:
+    """Return what `plain` wrote with its mappings of numbers, and the like, as they were."""
+    if isinstance(value, Mapping):
+        if value.keys() == {PAIRS}:
+            return {key: revived(item) for key, item in value[PAIRS]}
+        return {key: revived(item) for key, item in value.items()}
+    return [revived(item) for item in value] if isinstance(value, list) else value
+
+
 def plain(value: Any) -> Any:
     """Return `value` as dicts, lists, strings, numbers, booleans and None.
+
+    A mapping with keys that are numbers, booleans or None becomes ``{"$pairs": [[key, value], ...]}``.
 
     What JSON can't hold (dates, paths, NaN, mappings with keys that aren't strings, ...) becomes
     ``{"$type": "pathlib.PosixPath", "$repr": "PosixPath('a')"}``; nothing is ever refused.
@@ -52,9 +64,15 @@ def _plain(value: Any, depth: int) -> Any:
         held = [_plain(item, depth + 1) for item in value]
     elif isinstance(value, (dict, Mapping)) and depth < MAX_DEPTH and all(map(_is_text, value)):
         held = {str.__str__(key): _plain(item, depth + 1) for key, item in value.items()}
+    elif isinstance(value, (dict, Mapping)) and depth < MAX_DEPTH and all(map(_is_simple, value)):
+        held = {PAIRS: [[_plain(key, depth + 1), _plain(item, depth + 1)] for key, item in value.items()]}
     else:
         held = _described(value)
     return held
+
+
+def _is_simple(key: object) -> bool:
+    return key is None or isinstance(key, (str, int)) or (isinstance(key, float) and math.isfinite(key))
 
 
 def _is_text(key: object) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from ipyproject.masking.names import is_secret_name
+from ipyproject.masking.names import is_doubtful_name, is_secret_name
 from ipyproject.masking.text import HIDDEN, masked_text
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ class Masking:
 
     Args:
         text: Masks a text.
-        found: Is called with all that was hidden because of its name.
+        found: Is called with all that was hidden because of its name, and whether the name leaves no doubt.
     """
 
     def __init__(
-        self, text: Callable[[str], str] = masked_text, *, found: Callable[[Any], object] | None = None
+        self, text: Callable[[str], str] = masked_text, *, found: Callable[[Any, bool], object] | None = None
     ) -> None:
         self._text = text
         self._found = found
@@ -56,15 +56,15 @@ class Masking:
     def of(self, value: Any, *, name: str | None = None) -> Any:
         """Return the value, masked; never raises."""
         try:
-            return self._hidden(value) if name is not None and is_secret_name(name) else self._masked(value, 0)
+            return self._hidden(value, name) if name is not None and is_secret_name(name) else self._masked(value, 0)
         except Exception:  # noqa: BLE001 - the user's objects may do anything; what can't be looked at is hidden
             return HIDDEN
 
-    def _hidden(self, value: Any) -> Any:
+    def _hidden(self, value: Any, name: str) -> Any:
         if value is None or value is True or value is False:
             return value
         if self._found is not None:
-            self._found(value)
+            self._found(value, not is_doubtful_name(name))
         return HIDDEN
 
     def _masked(self, value: Any, depth: int) -> Any:
@@ -99,7 +99,7 @@ class Masking:
         names_secret = _names_secret(value)
         for key, item in value.items():
             if is_secret_name(key if type(key) is str else _key_text(key)) or (names_secret and key == "value"):
-                new = self._hidden(item)
+                new = self._hidden(item, key if type(key) is str else _key_text(key))
             else:
                 new = self._masked(item, depth)
             new_key = self._text(key) if type(key) is str else key
@@ -111,14 +111,14 @@ class Masking:
         names: Iterable[str] = getattr(value, "_fields", ())
         if names and isinstance(value, tuple):  # a named one
             items = [
-                self._hidden(item) if is_secret_name(name) else self._masked(item, depth)
+                self._hidden(item, name) if is_secret_name(name) else self._masked(item, depth)
                 for name, item in zip(names, value, strict=True)
             ]
             return value if all(map(_is, items, value)) else tuple(items)
         items = [self._masked(item, depth) for item in value]
         for place, item in enumerate(value[:-1]):  # ["--token", "x"]
             if type(item) is str and item[:1] == "-" and "=" not in item and is_secret_name(item):
-                items[place + 1] = self._hidden(value[place + 1])
+                items[place + 1] = self._hidden(value[place + 1], item)
         if all(map(_is, items, value)):
             return value
         return items if isinstance(value, list) else tuple(items)

@@ -60,6 +60,15 @@ _BESIDE = (
 )
 
 
+# A value under a name such as `batch_key` is often a plain word: hidden wherever it stands, it would spoil the record.
+_WORD = re.compile(r"[A-Za-z]?[a-z]+(?:[ _.-][a-z]+)*")
+_LONGEST_WORD = 20
+
+
+def _is_word(text: str) -> bool:
+    return len(text) <= _LONGEST_WORD and _WORD.fullmatch(text) is not None
+
+
 class Masker:
     """Masks what goes into a record, a display, a log or an error. Safe with threads.
 
@@ -81,7 +90,10 @@ class Masker:
             found.extend(text[begin:end] for begin, end in secret_spans(text))
             return text
 
-        Masking(spied, found=lambda value: found.extend(_leaf_texts(value))).of(data)
+        def taken(value: Any, certain: bool) -> None:  # noqa: FBT001  (called by position)
+            found.extend(text for text in _leaf_texts(value) if certain or not _is_word(text))
+
+        Masking(spied, found=taken).of(data)
         self._learn(found)
 
     def learn_credentials(self, credentials: Mapping[str, Any]) -> None:

@@ -57,6 +57,11 @@ def is_secret_name(name: str) -> bool:
     return may_name_secrets(name) and any(_is_secret_step(step) for step in re.findall(_STEP, name))
 
 
+def is_doubtful_name(name: str) -> bool:
+    """Return whether a secret name is one that columns and the like may have too: it only ends in ``key`` or so."""
+    return not any(re.search(_ANYWHERE, " ".join(re.findall(_WORD, step)).lower()) for step in re.findall(_STEP, name))
+
+
 def may_name_secrets(text: str) -> bool:
     """Return whether a secret name may stand in a text; quick, and False only where none does."""
     return _SUSPECT.search(text.lower()) is not None

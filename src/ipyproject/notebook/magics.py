@@ -75,7 +75,7 @@ class ProjectMagics(Magics):
 
         ::
 
-            %sessions                    the newest; --env, --status, --param a.b=1, --pipeline, --limit
+            %sessions                    the newest; --env --status --since --param a.b=1 --pipeline --limit
             %sessions show ID            one session and its runs
             %sessions diff A B           what differs between two, by default the last two
             %sessions replay ID          open and run one again; --params a.b=1, --strict (the same code)

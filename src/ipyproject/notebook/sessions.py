@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from IPython.core.error import UsageError
 
-from ipyproject.config import parse_params
+from ipyproject.config import merge_params, parse_params
 from ipyproject.display.sessions import render_differences, render_session, render_sessions
-from ipyproject.history import SessionFilter, SessionHistory, Status, compare_sessions, open_history
+from ipyproject.history import SessionFilter, SessionHistory, Status, compare_sessions, moment, open_history
 from ipyproject.notebook.arguments import split_line
 
 if TYPE_CHECKING:
@@ -66,8 +66,10 @@ def _filter(options: Namespace) -> SessionFilter:
     conditions: dict[str, Any] = {"env": options.env, "pipeline": options.pipeline}
     if options.status is not None:
         conditions["status"] = Status(options.status)
-    if options.param is not None:
-        conditions["params"] = parse_params(options.param)
+    for given in options.param:
+        conditions["params"] = merge_params(conditions.get("params", {}), parse_params(given))
+    if options.since is not None:
+        conditions["since"] = moment(options.since)
     return SessionFilter(**conditions)
 
 
@@ -77,7 +79,8 @@ def _parser() -> _Parser:
     listing = questions.add_parser(LIST, add_help=False)
     listing.add_argument("--env")
     listing.add_argument("--status", choices=[*Status])
-    listing.add_argument("--param", metavar="KEY=VALUE")
+    listing.add_argument("--param", metavar="KEY=VALUE", action="append", default=[])
+    listing.add_argument("--since", metavar="WHEN")
     listing.add_argument("--pipeline")
     listing.add_argument("--limit", type=int, default=20)
     showing = questions.add_parser("show", add_help=False)

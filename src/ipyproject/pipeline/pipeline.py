@@ -161,7 +161,8 @@ class Pipeline:
         most = 5
         names = ", ".join(node.name for node in self.nodes[:most])
         more = f", ... {len(self) - most} more" if len(self) > most else ""
-        return f"Pipeline({len(self)} nodes: {names}{more})" if len(self) else "Pipeline([])"
+        count = f"{len(self)} node{'' if len(self) == 1 else 's'}"
+        return f"Pipeline({count}: {names}{more})" if len(self) else "Pipeline([])"
 
     @classmethod
     def _of(cls, nodes: NodeLog) -> Self:

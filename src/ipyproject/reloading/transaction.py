@@ -6,6 +6,7 @@ import importlib
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ExtensionFileLoader, ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
@@ -40,9 +41,9 @@ class ModuleTransaction:
         self._compiled: dict[str, ModuleType] = {}
 
     @property
-    def executed(self) -> tuple[str, ...]:
-        """Names of the modules executed so far, in order."""
-        return tuple(self._finder.executed)
+    def executed(self) -> dict[str, str]:
+        """The modules executed so far, in order, each with a digest of its source."""
+        return dict(self._finder.executed)
 
     @property
     def modules(self) -> dict[str, ModuleType]:
@@ -181,7 +182,7 @@ class _FreshFinder(MetaPathFinder):
         self._installed = installed
         self._replaced = replaced
         self._compiled = compiled
-        self.executed: list[str] = []
+        self.executed: dict[str, str] = {}
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -250,7 +251,7 @@ class FreshLoader(SourceFileLoader):
         path: Its source.
         replaced: What had the name before.
         children: Compiled modules below it that stay loaded; an import would not attach them again.
-        executed: Names of executed modules, to be added to.
+        executed: Executed modules and the digests of their sources, to be added to.
     """
 
     def __init__(
@@ -259,7 +260,7 @@ class FreshLoader(SourceFileLoader):
         path: str,
         replaced: ModuleType | None,
         children: Mapping[str, ModuleType],
-        executed: list[str],
+        executed: dict[str, str],
     ) -> None:
         super().__init__(fullname, path)
         self._replaced = replaced
@@ -278,14 +279,15 @@ class FreshLoader(SourceFileLoader):
         """
         path = self.get_filename(fullname)
         try:
-            return self.source_to_code(self.get_data(path), path)
+            source = self.get_data(path)
+            self._executed[fullname] = sha256(source).hexdigest()
+            return self.source_to_code(source, path)
         except SyntaxError as error:
             error.filename = error.filename or path  # NUL bytes and unknown encodings don't say where they are
             raise
 
     def exec_module(self, module: ModuleType) -> None:
-        """Execute the module, and take note of it."""
-        self._executed.append(module.__name__)
+        """Execute the module, with what it has of compiled modules."""
         for name, child in self._children.items():
             setattr(module, name.rpartition(".")[2], child)
         super().exec_module(module)

@@ -44,8 +44,10 @@ class Changes:
     """What is different from the session before, and what was done for it.
 
     Attributes:
-        executed: Modules that were executed, in order.
+        executed: Modules that were executed, in order, each with a digest of its source.
         modules: How many modules of the project are loaded.
+        sources: Names of modules whose source differs.
+        env: The env before and now, if it is another.
         parameters: Dotted name, value before, value now; `ABSENT` where there was, or is, none. Secrets are hidden.
         datasets: Names whose definition differs.
         pipelines: Names of pipelines that have other nodes.
@@ -53,8 +55,10 @@ class Changes:
         names: What was done to names in the notebook.
     """
 
-    executed: tuple[str, ...] = ()
+    executed: Mapping[str, str] = field(default_factory=dict)
     modules: int = 0
+    sources: NameChanges = field(default_factory=NameChanges)
+    env: tuple[str, str] | None = None
     parameters: tuple[tuple[str, Any, Any], ...] = ()
     datasets: NameChanges = field(default_factory=NameChanges)
     pipelines: NameChanges = field(default_factory=NameChanges)
@@ -63,15 +67,19 @@ class Changes:
 
 
 def compare_opened(
-    before: Facts | None, after: Session, executed: tuple[str, ...], modules: int, names: Rebinding
+    before: Facts | None, after: Session, executed: Mapping[str, str], modules: int, names: Rebinding
 ) -> Changes:
     """Compare a session with what was taken down of the one before; without one, only say what was executed."""
     if before is None:
         return Changes(executed, modules, names=names)
     now = Facts.of(after)
+    # What was executed by an ordinary import left no digest; nothing is said of it.
+    known = {name: digest for name, digest in executed.items() if before.sources}
     return Changes(
         executed=executed,
         modules=modules,
+        sources=NameChanges.between(before.sources, known),
+        env=(before.env, now.env) if before.env != now.env else None,
         parameters=tuple(differences(before.parameters, now.parameters)),
         datasets=NameChanges.between(before.datasets, now.datasets),
         pipelines=NameChanges.between(before.pipelines, now.pipelines),
@@ -85,12 +93,16 @@ class Facts:
     """What two sessions are compared by; taken down before the code of the first is replaced.
 
     Attributes:
+        env: The env.
+        sources: Module -> digest of its source, where a reload executed it.
         parameters: Dotted name -> value, secrets hidden.
         datasets: Name -> definition.
         pipelines: Name -> names of its nodes.
         nodes: Name -> what it is made of.
     """
 
+    env: str
+    sources: Mapping[str, str]
     parameters: Mapping[str, Any]
     datasets: Mapping[str, Any]
     pipelines: Mapping[str, frozenset[str]]
@@ -101,6 +113,8 @@ class Facts:
         """Take down the facts of an open session."""
         context = session.load_context()
         return cls(
+            env=session.env,
+            sources=session.changes.executed,
             parameters=flattened(session.as_recorded(context.params)),
             datasets=dict(context.catalog.definitions),
             pipelines={name: frozenset(pipeline.node_names) for name, pipeline in session.pipelines.items()},

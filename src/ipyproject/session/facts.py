@@ -11,6 +11,7 @@ from ipyproject.history.environment import kept_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from ipyproject.config import ConfigLoader
     from ipyproject.project import Project
@@ -53,7 +54,7 @@ def session_record(
         project_root=str(project.root),
         env=config.env,
         start=datetime.now(UTC),
-        conf_source=str(config.conf_source),
+        conf_source=_relative(config.conf_source, project.root),
         extra_params=dict(extra_params),
         started_by=origin.started_by,
         invocation=dict(origin.invocation),
@@ -69,3 +70,8 @@ def installed_version(package_name: str) -> str | None:
     """Return the version that a loaded package says it has."""
     said = getattr(sys.modules.get(package_name), "__version__", None)
     return said if isinstance(said, str) else None
+
+
+def _relative(path: Path, root: Path) -> str:
+    """A path as it is recorded: one in the project relative to it, so that it means the same in another clone."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from threading import RLock
@@ -13,15 +15,18 @@ from ipyproject.history.masking import MaskingRecorder, masked_error, masked_rec
 from ipyproject.history.tracebacks import trimmed_traceback
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from ipyproject.history import BaseRecorder
     from ipyproject.masking import Masker
 
 
+_run_here: ContextVar[str | None] = ContextVar("_run_here", default=None)
+
+
 def status_of(error: BaseException | None) -> Status:
     """Return the status that ending with this exception, or with none, means."""
-    if error is None:
+    if error is None or (isinstance(error, SystemExit) and not error.code):
         return Status.COMPLETED
     return Status.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Status.FAILED
 
@@ -104,20 +109,33 @@ class SessionBook:
 
     def log_metric(self, name: str, value: float) -> None:
         """Take down a value of a metric, for the run going on if there is one."""
-        metric = MetricRecord(name, value, datetime.now(UTC), self._going_on[-1] if self._going_on else None)
+        metric = MetricRecord(name, value, datetime.now(UTC), _run_here.get() or self._only_run())
         self._metrics.append(metric)
         self._tell(lambda: self._recorder.metrics_logged(self._record.session_id, [metric]))
+
+    @contextmanager
+    def in_run(self, run_id: str) -> Iterator[None]:
+        """Let metrics that are logged in the block, in its thread, belong to a run."""
+        token = _run_here.set(run_id)
+        try:
+            yield
+        finally:
+            _run_here.reset(token)
+
+    def _only_run(self) -> str | None:
+        """The run going on, for a thread that a node started; None where there are several."""
+        return self._going_on[0] if len(self._going_on) == 1 else None
 
     def run_started(self, record: RunRecord) -> None:
         """Take down that a run begins."""
         with self._lock:
             self._runs[record.run_id] = masked_record(record, self._masker)
             self._going_on.append(record.run_id)
-        self._recorder.run_started(record)
+        self._tell(lambda: self._recorder.run_started(record))
 
     def node_ended(self, run_id: str, record: NodeRecord) -> None:
         """Take down how a node ended."""
-        self._recorder.node_finished(run_id, record)
+        self._tell(lambda: self._recorder.node_finished(run_id, record))
 
     def run_ended(self, run_id: str, error: BaseException | None) -> RunRecord:
         """Take down how a run ended, and return its record."""
@@ -126,8 +144,8 @@ class SessionBook:
         with self._lock:
             record = replace(self._runs[run_id], status=status_of(error), end=end, exception=failure)
             self._runs[run_id] = record
-            self._going_on.remove(run_id)
-        self._recorder.run_finished(run_id, record.status, end, failure)
+            self._going_on[:] = [other for other in self._going_on if other != run_id]
+        self._tell(lambda: self._recorder.run_finished(run_id, record.status, end, failure))
         return record
 
     def close(self, error: BaseException | None) -> None:

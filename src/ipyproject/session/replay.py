@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
+from reprlib import repr as shown
 from typing import TYPE_CHECKING, Any, Self
 
+from ipyproject.bootstrap import visited_project
 from ipyproject.config import merge_params
 from ipyproject.errors import SessionError
 from ipyproject.history import open_history
 from ipyproject.history.comparison import Difference, differences, flattened
 from ipyproject.history.git import git_facts
 from ipyproject.history.packages import installed_packages
+from ipyproject.history.values import revived
 from ipyproject.masking import HIDDEN
 from ipyproject.session.origin import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
     from types import TracebackType
 
     from ipyproject.history import RunRecord, SessionRecord, Store
+    from ipyproject.project import Project
     from ipyproject.session.result import RunResult
     from ipyproject.session.session import Session
 
@@ -33,23 +37,26 @@ class ReplayPlan:
         runs: Its runs, oldest first.
         resolved: Its resolved parameters, if they became known.
         packages: The distributions that were installed, if they became known.
-        extra_params: The parameters to replay with: the recorded ones, those given now merged over them.
+        given: Parameters that differ this time, for the session and for each of its runs.
+        root: The root of the project to replay in.
     """
 
     record: SessionRecord
     runs: tuple[RunRecord, ...]
     resolved: Mapping[str, Any] | None
     packages: Mapping[str, str] | None
-    extra_params: Mapping[str, Any]
+    given: Mapping[str, Any]
+    root: Path
 
     @classmethod
-    def read(cls, store: Store, name: str, extra_params: Mapping[str, Any] | None = None) -> ReplayPlan:
+    def read(cls, store: Store, name: str, project: Project, given: Mapping[str, Any] | None = None) -> ReplayPlan:
         """Read a session from a store.
 
         Args:
             store: Where it is recorded.
             name: Its id, a unique beginning of it, ``latest`` or ``latest~2``.
-            extra_params: Parameters that differ this time.
+            project: The project to replay in.
+            given: Parameters that differ this time.
 
         Raises:
             HistoryError: There is no such session.
@@ -61,10 +68,24 @@ class ReplayPlan:
             runs=tuple(store.runs(record.session_id)),
             resolved=store.parameters(record.session_id),
             packages=store.packages(record.session_id),
-            extra_params=merge_params(record.extra_params, extra_params or {}),
+            given=given or {},
+            root=project.root,
         )
+        if record.package_name != project.package_name:
+            raise SessionError(
+                f"Session {record.session_id} is of another project: {record.project}.",
+                "Replay it in that project: --project PATH.",
+            )
         plan.check()
         return plan
+
+    @property
+    def extra_params(self) -> dict[str, Any]:
+        """The parameters to open the session with: the recorded ones, those given now merged over them."""
+        return self._with_given(self.record.extra_params)
+
+    def _with_given(self, recorded: Mapping[str, Any]) -> dict[str, Any]:
+        return merge_params(revived(recorded), self.given)
 
     def check(self) -> None:
         """Check that everything can be done again.
@@ -73,16 +94,17 @@ class ReplayPlan:
             SessionError: Names the first thing that can't.
         """
         what = f"Session {self.record.session_id} can't be replayed"
-        for params in (self.extra_params, *(run.extra_params for run in self.runs)):
-            for name, value in flattened(params).items():
-                if isinstance(value, str) and HIDDEN in value:
+        for params in (self.record.extra_params, *(run.extra_params for run in self.runs)):
+            for name, value in flattened(self._with_given(params)).items():
+                if _holds(value, lambda each: isinstance(each, str) and HIDDEN in each):
                     raise SessionError(
-                        f"{what}: the value of the parameter {name!r} is secret and was not recorded.",
+                        f"{what}: the parameter {name!r}, or a part of it, is secret and was not recorded.",
                         f"Give it again: --params {name}=...",
                     )
-                if name.endswith(".$repr"):
+                if _holds(value, _is_described) or name.endswith(".$repr"):
+                    kept = value if isinstance(value, str) else shown(value)
                     raise SessionError(
-                        f"{what}: the parameter {name.removesuffix('.$repr')!r} was kept only as {value}.",
+                        f"{what}: the parameter {name.removesuffix('.$repr')!r} was kept only as {kept}.",
                         "Give it again, as a value that JSON can hold.",
                     )
         for run in self.runs:
@@ -106,7 +128,7 @@ class ReplayPlan:
         """
         if self.record.conf_source is None:
             return None
-        path = Path(self.record.conf_source)
+        path = self.root / self.record.conf_source  # recorded relative to the project where it lies in it
         if not path.exists():
             raise SessionError(
                 f"The conf source of session {self.record.session_id} is gone: {path}.", "Put it back and replay again."
@@ -154,7 +176,10 @@ class ReplayPlan:
         __tracebackhide__ = True
         selection = {key: value for key, value in run.selection.items() if key != "pipeline"}
         return session.run(
-            run.selection["pipeline"], runner=run.runner or None, extra_params=run.extra_params, **selection
+            run.selection["pipeline"],
+            runner=run.runner or None,
+            extra_params=self._with_given(run.extra_params) if run.extra_params else None,
+            **selection,
         )
 
 
@@ -220,10 +245,10 @@ def open_replay(
         SessionError: It can't be repeated, or not on this code; nothing was opened.
         ProjectError: The project can't be opened.
     """
-    with open_history(project_path) as store:
-        plan = ReplayPlan.read(store, name, extra_params)
+    with visited_project(project_path) as project, open_history(project.root) as store:
+        plan = ReplayPlan.read(store, name, project, extra_params)
     if strict:
-        plan.refuse_other_code(Path(plan.record.project_root))
+        plan.refuse_other_code(plan.root)
     session = opening(
         project_path,
         save_on_close,
@@ -237,6 +262,18 @@ def open_replay(
     except BaseException as error:
         session.close(error)
         raise
+
+
+def _holds(value: Any, is_one: Callable[[Any], bool]) -> bool:
+    """Whether a value, or anything in the lists and mappings that it is made of, is one of a kind."""
+    if is_one(value):
+        return True
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(_holds(part, is_one) for part in parts)
+
+
+def _is_described(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == {"$type", "$repr"}
 
 
 def _code(facts: Mapping[str, Any]) -> dict[str, Any]:

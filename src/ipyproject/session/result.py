@@ -71,7 +71,7 @@ class RunResult(Mapping[str, Any]):
     def duration(self) -> float:
         """Seconds that the run took."""
         end = self._record.end or self._record.start
-        return (end - self._record.start).total_seconds()
+        return max(0.0, (end - self._record.start).total_seconds())  # clocks are set back
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._names:
@@ -92,4 +92,5 @@ class RunResult(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         outputs = ", ".join(self._names) or "none"
-        return f"RunResult({self.status}, {len(self._nodes)} nodes, {self.duration:.2f} s, outputs: {outputs})"
+        nodes = f"{len(self._nodes)} node{'' if len(self._nodes) == 1 else 's'}"
+        return f"RunResult({self.status}, {nodes}, {self.duration:.2f} s, outputs: {outputs})"

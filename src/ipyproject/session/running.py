@@ -51,12 +51,15 @@ def recorded_selection(
     selection: Selection,
     load_versions: Mapping[str, str] | None,
     inputs: Mapping[str, Any] | None,
+    registered: Mapping[str, Pipeline],
 ) -> dict[str, Any]:
     """Return what a run was asked for, as its record keeps it.
 
     A pipeline that is not in the registry is kept by what it looks like, and inputs that were handed over by their
     names: enough to see, not enough to replay.
     """
+    if not isinstance(pipeline, str):
+        pipeline = next((name for name, known in registered.items() if known is pipeline), pipeline)
     asked_for: dict[str, Any] = (
         {"pipeline": pipeline} if isinstance(pipeline, str) else {"own_pipeline": repr(pipeline)}
     )
@@ -97,8 +100,16 @@ class PlannedRun:
         in_memory = frozenset(name for name in pipeline.outputs if catalog.is_in_memory(name))
         collector = _Collector(run_id, book, in_memory)
         about = {"run_id": run_id, "pipeline": pipeline, "catalog": catalog, "session": session}
-        book.run_started(self.record)
+        with book.in_run(run_id):
+            return self._execute(collector, about, hooks, book)
+
+    def _execute(
+        self, collector: _Collector, about: dict[str, Any], hooks: HookManager, book: SessionBook
+    ) -> RunResult:
+        __tracebackhide__ = True
+        run_id, pipeline, catalog, session = (about[key] for key in ("run_id", "pipeline", "catalog", "session"))
         try:
+            book.run_started(self.record)
             hooks.call("before_pipeline_run", **about)
             self.runner.run(pipeline, catalog, session=session, hooks=hooks, listener=collector, keep=self.keep)
         except BaseException as error:

@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
@@ -16,8 +17,9 @@ from ipyproject import current
 from ipyproject.bootstrap import bootstrap_project, unchanged_on_failure
 from ipyproject.config import ConfigLoader, merge_params
 from ipyproject.context import Context, FrozenParams, build_catalog
-from ipyproject.errors import ConfigError, SessionError, UnknownPipelineError, described, did_you_mean
+from ipyproject.errors import ConfigError, ProjectError, SessionError, UnknownPipelineError, described, did_you_mean
 from ipyproject.history import NullRecorder, Recorder, RunRecord, SessionRecord, new_id
+from ipyproject.history.environment import kept_environment
 from ipyproject.history.git import start_git_facts
 from ipyproject.history.packages import start_installed_packages
 from ipyproject.history.project_store import store_location
@@ -169,6 +171,9 @@ class Session:
             )
             masker = Masker()
             masker.learn(extra_params or {})
+            masker.learn({name: os.environ[name] for name in kept_environment(settings.session_environment)})
+            with suppress(ConfigError):  # said when the context is loaded; here only secrets are looked for
+                masker.learn_credentials(config["credentials"])
             record = session_record(project, settings, config, extra_params or {}, origin or Origin())
             recorder = Recorder(store_location(settings), root=project.root) if save_on_close else NullRecorder()
             session = cls(project, settings, config, record, recorder, masker)
@@ -360,7 +365,6 @@ class Session:
 
     def _new_context(self) -> Context:
         # What is secret must be known before anything can fail with it in its message.
-        self._masker.learn_credentials(self._config["credentials"])
         self._masker.learn(self._config["parameters"])
         live, replaced_modules = self._inherited or (None, ())
         catalog = build_catalog(self._config, self._project.root, live=live, replaced_modules=replaced_modules)
@@ -437,7 +441,7 @@ class Session:
                 run_id=run_id,
                 session_id=self.session_id,
                 start=datetime.now(UTC),
-                selection=recorded_selection(pipeline, selection, load_versions, inputs),
+                selection=recorded_selection(pipeline, selection, load_versions, inputs, self.pipelines),
                 runner=used_runner.import_path(),
                 extra_params=dict(extra_params or {}),
             ),
@@ -480,7 +484,9 @@ class Session:
             except BaseException as failure:
                 # The traceback is that of a hook, through our code: for those who look for it.
                 _logger.warning(
-                    "Closing session %s: a step failed and the rest went on: %s", self.session_id, described(failure)
+                    "Closing session %s: a step failed and the rest went on: %s",
+                    self.session_id,
+                    self.masked(described(failure)),
                 )
                 _logger.debug("The failed step:", exc_info=failure)
         self._state = SessionState.CLOSED
@@ -499,8 +505,16 @@ class Session:
         return f"Session({self.session_id!r}, project={name!r}, env={self.env!r}, {self._state.value})"
 
     def _hooks_while_opening(self, name: str, **arguments: Any) -> None:
-        with explained(f"calling the hooks {name}", self._project):
-            self._hooks.call(name, session=self, **arguments)
+        try:
+            with explained(f"calling the hooks {name}", self._project):
+                self._hooks.call(name, session=self, **arguments)
+        except ProjectError as error:
+            error.message = self.masked(error.message)
+            raise
+
+    def masked(self, text: str) -> str:
+        """Return a text with the secrets that the session knows of hidden."""
+        return self._masker.text(text)
 
     def _check_open(self, what: str) -> None:
         if self._state is SessionState.CLOSED:
