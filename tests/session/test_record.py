@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 
 import pytest
 
@@ -103,3 +104,121 @@ def test_store_named_by_settings_and_environment(make_project, monkeypatch, tmp_
     monkeypatch.setenv("IPYPROJECT_SESSION_STORE", str(tmp_path / "other.db"))
     with project.open():
         assert (tmp_path / "other.db").is_file()
+
+
+def recorded_bytes(project):
+    return b"".join(file.read_bytes() for file in (project.root / ".ipyproject").rglob("*") if file.is_file())
+
+
+def test_credentials_wherever_they_turn_up(make_project, monkeypatch):
+    """A credential's value is hidden from the first moment on: in parameters, variables, facts, errors, and in the log."""
+    monkeypatch.setenv("IPYPROJECT_TOKEN", "tok_9f8e7d6c5b4a")
+    project = make_project(
+        {
+            "conf/local/credentials.yml": "db: {password: S3cr3tPassw0rd}",
+            "src/shop/nodes.py": "def double(orders, rate): raise ValueError('bad S3cr3tPassw0rd')\ndef add_up(doubled): ...",
+        }
+    )
+    with project.open(extra_params={"note": "it is S3cr3tPassw0rd"}) as session:
+        session.log(told="the token is tok_9f8e7d6c5b4a")
+        with pytest.raises(ValueError, match="bad"):
+            session.run()
+        assert "S3cr3tPassw0rd" not in repr(session.data)
+        assert session.masked("S3cr3tPassw0rd") == "***"
+    content = recorded_bytes(project)
+    assert b"S3cr3tPassw0rd" not in content
+    assert b"tok_9f8e7d6c5b4a" not in content
+    assert b"it is ***" in content
+
+
+def test_ordinary_words_are_no_secrets(make_project):
+    """A word under a name that merely ends in key does not hide the pipelines and parameters of that name."""
+    project = make_project({"conf/base/parameters.yml": "rate: 2\nbatch_key: prepare\nmodel: {target: prepare}\n"})
+    with project.open() as session:
+        session.run("prepare")
+    with open_history(project.root) as store:
+        assert store.runs(session.session_id)[0].selection == {"pipeline": "prepare"}
+        assert store.parameters(session.session_id)["model"] == {"target": "prepare"}
+
+
+@pytest.mark.parametrize(("code", "status"), [(0, Status.COMPLETED), (None, Status.COMPLETED), (3, Status.FAILED)])
+def test_leaving_by_exit(make_project, code, status):
+    """A script that leaves with success did not fail."""
+    project = make_project()
+    with pytest.raises(SystemExit), project.open():
+        raise SystemExit(code)
+    with open_history(project.root) as store:
+        assert store.session("latest").status is status
+
+
+def test_metrics_belong_to_their_run(make_project):
+    """A metric belongs to the run that it was logged in, also by the hook after it, also with two runs at once."""
+    files = {
+        "src/shop/settings.py": """
+            from ipyproject import hook_impl
+            class Hooks:
+                @hook_impl
+                def after_pipeline_run(self, run_id, session):
+                    session.log_metric("after", 1)
+                    assert session.data["metrics"][-1].run_id == run_id
+            HOOKS = (Hooks(),)
+            """,
+        "src/shop/nodes.py": """
+            import threading
+            from ipyproject import current_session
+            barrier = threading.Barrier(2)
+            def double(orders, rate):
+                barrier.wait(30)
+                current_session().log_metric("rate", rate)
+                return orders
+            def add_up(doubled): return 1
+            """,
+    }
+    project = make_project(files)
+    with project.open() as session:
+        threads = [
+            threading.Thread(target=session.run, args=("prepare",), kwargs={"extra_params": {"rate": rate}})
+            for rate in (1, 2)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        rates = {run.run_id: run.extra_params["rate"] for run in session.runs}
+        metrics = [metric for metric in session.data["metrics"] if metric.name == "rate"]
+    assert {metric.run_id: metric.value for metric in metrics} == rates
+
+
+def test_a_long_message_is_cut(make_project):
+    """An error of megabytes is kept by its beginning."""
+    project = make_project()
+    with pytest.raises(ValueError, match="x"), project.open():
+        raise ValueError("x" * 5_000_000)
+    with open_history(project.root) as store:
+        assert len(store.session("latest").exception.message) == 10_000
+
+
+def test_warnings_as_errors_break_nothing(make_project):
+    """Where warnings are errors a store that can't be written is logged, and the session goes on and closes."""
+    project = make_project({".ipyproject": "a file where the folder should be"})
+    with project.open() as session:
+        assert session.run()["total"] == 12
+    assert session.state.value == "closed"
+
+
+def test_a_run_before_the_record_opens(make_project):
+    """A run that a hook starts before the session is on record is on record, too."""
+    files = {
+        "src/shop/settings.py": """
+            from ipyproject import hook_impl
+            class Hooks:
+                @hook_impl
+                def after_session_created(self, session): session.run("prepare")
+            HOOKS = (Hooks(),)
+            """
+    }
+    project = make_project(files)
+    with project.open() as session:
+        pass
+    with open_history(project.root) as store:
+        assert [run.selection for run in store.runs(session.session_id)] == [{"pipeline": "prepare"}]

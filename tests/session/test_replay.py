@@ -169,3 +169,74 @@ def test_reading_another_project_changes_nothing(make_project):
     assert {name: module for name, module in sys.modules.items() if name.startswith("shop")} == modules
     assert sys.path == path
     assert opened.run()["total"] == 12
+
+
+def test_another_clone(project, tmp_path):
+    """A replay uses the code and the configuration of the project it is asked in, not of where the record was made."""
+    import shutil
+
+    other = tmp_path / "clone"
+    shutil.copytree(project.root, other)
+    (other / "conf/prod/parameters.yml").write_text("rate: 50")
+    with Session.replay("latest", other) as replay:
+        assert dict(replay.results[0]) == {"doubled": [5, 10, 15]}
+        assert replay.session.load_context().params["rate"] == 50
+        found = {(each.section, each.name) for each in replay.differences}
+    assert {("parameters", "rate"), ("configuration", "conf/prod/parameters.yml"), ("code", "dirty")} <= found
+    with pytest.raises(SessionError, match="The code is not that of session"):
+        Session.replay("latest~1", other, strict=True)
+
+
+def test_projects_in_one_store(make_project, monkeypatch, tmp_path):
+    """Projects that share a store see their own sessions, and none is replayed in another."""
+    monkeypatch.setenv("IPYPROJECT_SESSION_STORE", str(tmp_path / "all.db"))
+    first, second = make_project(), make_project(package="bakery")
+    with first.open() as opened:
+        opened.run()
+    with second.open():
+        pass
+    assert [record.project for record in sessions(project_path=first.root)] == ["shop"]
+    assert session(project_path=second.root).record.project == "bakery"
+    with open_history(second.root) as store:
+        assert len(store.prunable(keep_last=0)) == 1
+    with pytest.raises(SessionError, match="is of another project: shop"):
+        Session.replay(opened.session_id, second.root)
+
+
+def test_parts_of_lists_that_were_not_recorded(make_project):
+    """A secret, or a value that JSON can't hold, inside a list is asked for as well."""
+    project = make_project()
+    with project.open(extra_params={"hosts": [{"password": "hunter2-hunter2"}]}):
+        pass
+    with pytest.raises(SessionError, match="'hosts', or a part of it, is secret"):
+        Session.replay("latest", project.root)
+    with project.open(extra_params={"days": [{1, 2}]}):
+        pass
+    with pytest.raises(SessionError, match="'days' was kept only as"):
+        Session.replay("latest", project.root)
+
+
+def test_mappings_of_numbers(make_project):
+    """A parameter that maps numbers to names is recorded whole and replayed as it was."""
+    project = make_project()
+    labels = {number: f"name{number}" for number in range(300)}
+    with project.open(extra_params={"labels": labels}):
+        pass
+    with Session.replay("latest", project.root) as replay:
+        assert replay.session.load_context().params["labels"] == labels
+        assert replay.differences == ()
+
+
+def test_parameters_given_now_reach_every_run(project):
+    """Parameters that differ this time come before those of the recorded runs."""
+    with Session.replay("latest", project.root, extra_params={"rate": 9}) as replay:
+        assert replay.results[0]["doubled"] == [9, 18, 27]
+
+
+def test_a_registered_pipeline_given_as_an_object(make_project):
+    """A run of an object from the registry is on record by its name, and so can be repeated."""
+    project = make_project()
+    with project.open() as opened:
+        opened.run(opened.pipelines["prepare"])
+    with Session.replay("latest", project.root) as replay:
+        assert replay.results[0]["doubled"] == [2, 4, 6]

@@ -143,8 +143,9 @@ class ReplayPlan:
             recorded = flattened(self.resolved)
             given = flattened(session.as_recorded(now))
             found += [Difference("parameters", *each) for each in differences(recorded, given)]
-        files = differences(self.record.conf_files, session.record.conf_files)
-        found += [Difference("configuration", *each) for each in files]
+        if self.record.conf_files:
+            files = differences(self.record.conf_files, session.record.conf_files)
+            found += [Difference("configuration", *each) for each in files]
         if self.packages is not None:
             found += [Difference("packages", *each) for each in differences(self.packages, installed_packages())]
         return tuple(found)
