@@ -196,6 +196,14 @@ def test_a_wrong_password(postgres, tmp_path, live) -> None:
     postgres.execute("DROP SCHEMA ipyproject CASCADE; DROP OWNED BY secured; DROP ROLE secured")
 
 
+@pytest.fixture
+def patient(monkeypatch) -> None:
+    """Wait longer, for tests of what a server answers: a busy machine may need more than a run would wait."""
+    monkeypatch.setattr("ipyproject.history.postgres.RECORDING_SECONDS", 3.0)
+    monkeypatch.setattr("ipyproject.history.recorder.PATIENCE_SECONDS", 30.0)
+
+
+@pytest.mark.usefixtures("patient")
 def test_a_writer_that_others_hold_up(postgres, a_session) -> None:
     """Waiting for one's turn ends; and the store works again afterwards."""
     with open_store(postgres.url) as holder, open_store(postgres.url, recording=True) as store:
@@ -205,6 +213,7 @@ def test_a_writer_that_others_hold_up(postgres, a_session) -> None:
         assert len(holder.sessions()) == 1
 
 
+@pytest.mark.usefixtures("patient")
 def test_an_idle_connection_that_the_server_has_closed(postgres, tmp_path, live, shown, whole, recwarn) -> None:
     """The next session of the process connects anew."""
     first = live(Recorder(postgres.url, root=tmp_path))
