@@ -92,7 +92,7 @@ def test_only_the_package_itself(make_project, tmp_path, monkeypatch):
     reload_project(project.root)
     tools = importlib.import_module("shop_tools")
     tools.loaded.append(1)
-    reload_project()
+    reload_project(full=True)
     assert importlib.import_module("shop_tools") is tools
     assert tools.loaded == [1]
     del sys.modules["shop_tools"]
@@ -377,7 +377,7 @@ def test_odd_objects_in_sys_modules(make_project, monkeypatch):
     monkeypatch.setitem(sys.modules, "nonsense", Nonsense())
     project = make_project()
     reload_project(project.root)
-    assert reload_project().run()["total"] == 12
+    assert reload_project(full=True).run()["total"] == 12
 
 
 def test_blocked_import_stays_blocked(make_project):
@@ -385,7 +385,7 @@ def test_blocked_import_stays_blocked(make_project):
     project = make_project({"src/shop/opt.py": "1 / 0"})
     reload_project(project.root)
     sys.modules["shop.opt"] = None
-    reload_project()
+    reload_project(full=True)
     assert sys.modules["shop.opt"] is None
 
 
@@ -407,7 +407,7 @@ def test_compiled_modules_stay_and_stay_attached(make_project):
     shutil.copy(compiled, project.root / "src/shop" / compiled.name)
     reload_project(project.root)
     extension = sys.modules["shop._yaml"]
-    reload_project()
+    reload_project(full=True)
     assert sys.modules["shop._yaml"] is getattr(sys.modules["shop"], "_yaml") is extension  # noqa: B009
 
 
@@ -463,3 +463,85 @@ def test_datasets_of_the_projects_own_classes_are_made_anew(make_project):
     assert reload_project(project.root).catalog.load("own") == 1
     project.write({"src/shop/stores.py": text.format(22)})
     assert reload_project().catalog.load("own") == 22
+
+
+COUNTING = "import os\nos.environ['SHOP_COUNT'] = str(int(os.environ.get('SHOP_COUNT', 0)) + 1)\n"
+
+
+@pytest.fixture
+def counted(make_project, monkeypatch):
+    """A project whose package counts how often it was executed."""
+    monkeypatch.setenv("SHOP_COUNT", "0")
+    project = make_project({"src/shop/__init__.py": COUNTING, "src/shop/words.txt": "a"})
+    reload_project(project.root)
+    return project
+
+
+def count():
+    return int(os.environ["SHOP_COUNT"])
+
+
+def test_code_that_did_not_change_is_not_executed(counted):
+    """Without an edit of code nothing is executed: pipelines and modules are the same, and the session is a new one."""
+    first = current_session()
+    pipelines = first.pipelines
+    second = reload_project()
+    assert count() == 1
+    assert second is not first
+    assert second.pipelines is pipelines
+    assert second.changes.executed == {}
+    assert not second.changes.sources
+    assert second.run()["total"] == 12
+
+
+def test_configuration_alone(counted):
+    """An edit of the configuration takes effect without executing code."""
+    counted.write({"conf/base/parameters.yml": "rate: 10\n"})
+    session = reload_project()
+    assert count() == 1
+    assert session.run()["total"] == 60
+    assert ("rate", 2, 10) in session.changes.parameters
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"src/shop/nodes.py": "def double(orders, rate): return orders\ndef add_up(doubled): return 12\n"},
+        {"src/shop/new.py": ""},
+        {"src/shop/words.txt": "b"},
+        {"src/other.py": ""},
+        {"pyproject.toml": "[project]\nname = 'shop'\n[tool.ipyproject]\n"},
+    ],
+)
+def test_whatever_code_may_depend_on(counted, edit):
+    """A change of a module, of a file beside it or of the metadata executes all code; then it is unchanged again."""
+    counted.write(edit)
+    assert reload_project().run()["total"] == 12
+    assert count() == 2
+    reload_project()
+    assert count() == 2
+
+
+def test_full_executes_all(counted):
+    """A full reload executes code whether it changed or not."""
+    assert set(reload_project(full=True).changes.executed) >= {"shop", "shop.nodes"}
+    assert count() == 2
+
+
+def test_after_a_failed_reload(counted):
+    """An edit that a failed reload has seen is seen again by the next one."""
+    good = (counted.root / "src/shop/nodes.py").read_text()
+    counted.write({"src/shop/nodes.py": "1 / 0"})
+    for _ in range(2):
+        with pytest.raises(ProjectError):
+            reload_project()
+    counted.write({"src/shop/nodes.py": good + "\n# mended\n"})
+    assert reload_project().run()["total"] == 12
+
+
+def test_after_another_project(counted, make_project):
+    """Coming back from another project executes the code again."""
+    other = make_project(folder="other")
+    reload_project(other.root)
+    assert reload_project(counted.root).run()["total"] == 12
+    assert count() == 2

@@ -46,6 +46,7 @@ class Changes:
     Attributes:
         executed: Modules that were executed, in order, each with a digest of its source.
         modules: How many modules of the project are loaded.
+        digests: Each module that a reload has executed, with the digest of its source then.
         sources: Names of modules whose source differs.
         env: The env before and now, if it is another.
         parameters: Dotted name, value before, value now; `ABSENT` where there was, or is, none. Secrets are hidden.
@@ -57,6 +58,7 @@ class Changes:
 
     executed: Mapping[str, str] = field(default_factory=dict)
     modules: int = 0
+    digests: Mapping[str, str] = field(default_factory=dict, repr=False)
     sources: NameChanges = field(default_factory=NameChanges)
     env: tuple[str, str] | None = None
     parameters: tuple[tuple[str, Any, Any], ...] = ()
@@ -71,13 +73,15 @@ def compare_opened(
 ) -> Changes:
     """Compare a session with what was taken down of the one before; without one, only say what was executed."""
     if before is None:
-        return Changes(executed, modules, names=names)
+        return Changes(executed, modules, digests=executed, names=names)
     now = Facts.of(after)
+    digests = executed or before.sources  # all modules are executed, or none
     # What was executed by an ordinary import left no digest; nothing is said of it.
-    known = {name: digest for name, digest in executed.items() if before.sources}
+    known = digests if before.sources else {}
     return Changes(
         executed=executed,
         modules=modules,
+        digests=digests,
         sources=NameChanges.between(before.sources, known),
         env=(before.env, now.env) if before.env != now.env else None,
         parameters=tuple(differences(before.parameters, now.parameters)),
@@ -114,7 +118,7 @@ class Facts:
         context = session.load_context()
         return cls(
             env=session.env,
-            sources=session.changes.executed,
+            sources=session.changes.digests,
             parameters=flattened(session.as_recorded(context.params)),
             datasets=dict(context.catalog.definitions),
             pipelines={name: frozenset(pipeline.node_names) for name, pipeline in session.pipelines.items()},

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from ipyproject import current
 from ipyproject.errors import ProjectError, SessionError
+from ipyproject.importing import project_modules
 from ipyproject.project import find_project, read_project
-from ipyproject.reloading import ModuleTransaction, Rebinding, rebind
+from ipyproject.reloading import ModuleTransaction, Rebinding, Snapshot, rebind
 from ipyproject.session.changes import Facts, compare_opened
 from ipyproject.session.session import Session
 
@@ -45,8 +46,9 @@ def reload_project(
             that are executed anew are bound to their successors.
         imported: Name in it -> module and attribute that it was imported from, for values (numbers, texts) that don't
             tell where they came from.
-        full: Start clean. Otherwise what the open session's catalog holds in memory is kept for datasets whose
-            definition is the same, if project, env and conf source are.
+        full: Start clean. Otherwise code is executed only if a file of it, or beside it, has changed since the session
+            before was opened by a reload; and what the open session's catalog holds in memory is kept for datasets
+            whose definition is the same, if project, env and conf source are.
 
     Returns:
         The new session, its context and pipelines loaded.
@@ -67,7 +69,11 @@ def reload_project(
             project_path = opened_before[0].root
         project = read_project(find_project(project_path))
     facts = _facts_of(previous, project)
-    with ModuleTransaction(project, *opened_before) as transaction:
+    # Before anything is executed: an edit that comes later is seen by the next reload.
+    snapshot = Snapshot.take(project, project.conf_source)
+    same_code = None if full else _with_the_same_code(previous, project, snapshot)
+    executed_projects = [] if same_code is not None else [project, *opened_before]
+    with ModuleTransaction(*executed_projects) as transaction:
         session = Session.prepare(
             None if project.source_dir is None else project.root,
             save_on_close,
@@ -76,6 +82,8 @@ def reload_project(
             conf_source,
             origin=origin,
         )
+        if same_code is not None:
+            session.adopt(same_code.pipelines)
         _ = session.pipelines
         live = None if full else _live_catalog(previous, session)
         if live is not None:
@@ -91,8 +99,19 @@ def reload_project(
     rebinding = Rebinding()
     if names is not None:
         rebinding = rebind(names, transaction.namespaces_before, transaction.modules, imported or {})
-    session.changes = compare_opened(facts, session, transaction.executed, len(transaction.modules), rebinding)
+    modules = len(project_modules(project.package_name, project.source_dir))
+    session.changes = compare_opened(facts, session, transaction.executed, modules, rebinding)
+    session.snapshot = snapshot
     return session
+
+
+def _with_the_same_code(sessions: Sequence[Session], project: Project, snapshot: Snapshot) -> Session | None:
+    """The last open session, if nothing that the project's code could depend on has changed since it was opened."""
+    last = sessions[-1] if sessions else None
+    if last is None or last.snapshot is None or last.project != project or current.current_project() != project:
+        return None
+    changes = snapshot.changes_since(last.snapshot)
+    return None if changes.code or changes.other or changes.metadata else last
 
 
 def _live_catalog(sessions: Sequence[Session], new: Session) -> Catalog | None:

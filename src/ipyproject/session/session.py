@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from ipyproject.history import BaseRecorder
     from ipyproject.pipeline.selection import Names
     from ipyproject.project import Project
+    from ipyproject.reloading import Snapshot
     from ipyproject.session.replay import Replay
     from ipyproject.session.result import RunResult
 
@@ -78,6 +79,7 @@ class Session:
 
     Attributes:
         changes: What the reload that opened it found to be different.
+        snapshot: The project's files as the reload that opened it found them; None where none did.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class Session:
         self._inherited: tuple[Catalog, Collection[str]] | None = None
         self._lock = RLock()
         self.changes = Changes()
+        self.snapshot: Snapshot | None = None
         self._closers: list[Callable[[], object]] = []
 
     @classmethod
@@ -340,6 +343,10 @@ class Session:
     def is_loaded(self) -> bool:
         """Whether its context was loaded."""
         return self._context is not None
+
+    def adopt(self, pipelines: PipelineRegistry) -> None:
+        """Take over the pipelines of the session before; for a reload that found the same code."""
+        self._pipelines = pipelines
 
     def inherit(self, catalog: Catalog, replaced_modules: Collection[str]) -> None:
         """Let the context keep what a catalog holds in memory; for a reload, before the context is loaded.

@@ -1,0 +1,399 @@
+"""What a project's files hold at one moment, and how two such moments differ.
+
+Taking a snapshot costs one walk with a ``stat`` per file; only files that are new, or whose ``stat`` differs from the
+previous snapshot's, are read. A file's content is kept as a digest. Files above 1 MiB (package data, most often) are
+never read: their ``stat`` stands for their content, so touching one counts as a change, which is too much at worst.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from ipyproject.config.documents import SUFFIXES
+from ipyproject.project import METADATA_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from ipyproject.project import Project
+
+HASHED_UP_TO = 1 << 20
+"""Size in bytes up to which a file's content is compared, not only its ``stat``."""
+
+_CODE_SUFFIXES = (".py", ".so", ".pyd")
+_LEFT_BY_EDITORS = (("#", ".#", "._", ".~", ".DS_Store", ".nfs", ".fuse_hidden", ".goutputstream-"), ("~", ".swp"))
+_VIMS_PROBE = "4913"
+_NEVER_CODE = frozenset({"__pycache__", "node_modules"})
+_SELDOM_CODE = frozenset(
+    {"benchmarks", "build", "conf", "data", "dist", "doc", "docs", "examples", "notebooks", "test", "tests"}
+)
+_ENVIRONMENT_MARKS = frozenset({"pyvenv.cfg", "conda-meta"})
+_PACKAGE_MARK = "__init__.py"
+_PEEKED_ENTRIES, _FOLDER_COST = 1000, 20
+
+# Two writes that close together may leave one and the same time. Kernels count in ticks of up to 16 ms and clocks of
+# shared folders differ a little; some file systems keep whole seconds, FAT every other one.
+_CLOCK_GRAIN_NS, _COARSE_GRAIN_NS = 500_000_000, 2_500_000_000
+_SECOND_NS = 1_000_000_000
+
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+_READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+_CHUNK = 1 << 16
+
+
+class Layer(StrEnum):
+    """What a file is to a project.
+
+    ``CODE``: modules (``*.py``, ``*.so``, ``*.pyd``) under the source folder, and folders there that hold no file: they
+    can be imported all the same. ``OTHER``: all else there, which a module may have read while it was imported.
+    ``CONF``: the configuration files of every env, folders without any, or the one archive. ``METADATA``:
+    ``pyproject.toml``.
+    """
+
+    CODE = "code"
+    OTHER = "other"
+    CONF = "conf"
+    METADATA = "metadata"
+
+
+class FileState(NamedTuple):
+    """A file at the moment of a snapshot.
+
+    Attributes:
+        signature: ``(mtime_ns, ctime_ns, size, inode)``. None where an equal one later would prove nothing: the file
+            was written so shortly before that the clock can't tell the next write apart, or it could not be read.
+        content: Equal for equal contents.
+    """
+
+    signature: tuple[int, int, int, int] | None
+    content: bytes
+
+
+_UNREADABLE = FileState(None, b"unreadable")
+_FOLDER = FileState(None, b"folder")
+
+
+@dataclass(frozen=True, slots=True)
+class LayerChanges:
+    """How one layer's files differ between two snapshots; false when they don't. Paths are sorted."""
+
+    added: tuple[Path, ...] = ()
+    changed: tuple[Path, ...] = ()
+    removed: tuple[Path, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.removed)
+
+
+@dataclass(frozen=True, slots=True)
+class FileChanges:
+    """How a project's files differ between two snapshots, by layer; false when they don't."""
+
+    code: LayerChanges
+    other: LayerChanges
+    conf: LayerChanges
+    metadata: LayerChanges
+
+    def __bool__(self) -> bool:
+        return any(self._layers)
+
+    @property
+    def added(self) -> tuple[Path, ...]:
+        """The files of all layers that are new, layer by layer."""
+        return tuple(path for layer in self._layers for path in layer.added)
+
+    @property
+    def changed(self) -> tuple[Path, ...]:
+        """The files of all layers whose content is another, layer by layer."""
+        return tuple(path for layer in self._layers for path in layer.changed)
+
+    @property
+    def removed(self) -> tuple[Path, ...]:
+        """The files of all layers that are gone, layer by layer."""
+        return tuple(path for layer in self._layers for path in layer.removed)
+
+    @property
+    def _layers(self) -> tuple[LayerChanges, ...]:
+        return self.code, self.other, self.conf, self.metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a project's files hold at one moment. Made by :meth:`take`.
+
+    Attributes:
+        files: The state of each file, by layer and absolute path; links in a path are not resolved.
+    """
+
+    files: Mapping[Layer, Mapping[str, FileState]]
+
+    @classmethod
+    def take(cls, project: Project, conf_source: Path, *, previous: Snapshot | None = None) -> Self:
+        """Look at all files that say what a project is. Nothing that the file system does makes this fail.
+
+        In a source folder of its own (``src``) all is walked but ``__pycache__``, ``node_modules``, ``*.egg-info``,
+        environments and hidden folders. Where the project's root is the source folder, its top-level modules count and
+        the folders that are packages: those with an ``__init__.py``, those that are imported now, and those that hold
+        modules and have no name that says otherwise, such as ``data`` or ``tests``. Links are followed, but not upward.
+
+        Take it before the files are read, so that a write meanwhile is found as a change the next time.
+
+        Args:
+            project: The project. Of an installed one its package is looked at.
+            conf_source: The configuration in force: a folder or an archive.
+            previous: An earlier snapshot; files that are as they were then are not read again.
+        """
+        taking = _Taking(previous.files if previous is not None else {})
+        if project.source_dir is not None:
+            taking.add_file(Layer.METADATA, str(project.root / METADATA_FILE))
+        taking.add_conf(str(conf_source.absolute()))
+        for top in _source_tops(project, taking):
+            taking.add_source(top)
+        return cls(taking.files)
+
+    def paths(self, layer: Layer) -> tuple[Path, ...]:
+        """Return a layer's files, sorted."""
+        return _sorted_paths(self.files[layer])
+
+    def changes_since(self, older: Snapshot) -> FileChanges:
+        """Return what became another since an older snapshot of the same project."""
+        return FileChanges(**{layer.value: _compare(older.files[layer], self.files[layer]) for layer in Layer})
+
+
+def _compare(old: Mapping[str, FileState], new: Mapping[str, FileState]) -> LayerChanges:
+    both = new.keys() & old.keys()
+    changed = {path for path in both if old[path] is not new[path] and old[path].content != new[path].content}
+    return LayerChanges(*map(_sorted_paths, (new.keys() - both, changed, old.keys() - both)))
+
+
+def _sorted_paths(names: Iterable[str]) -> tuple[Path, ...]:
+    return tuple(map(Path, sorted(names)))
+
+
+class _Taking:
+    """A snapshot in the making.
+
+    Args:
+        known: The previous snapshot's files.
+    """
+
+    def __init__(self, known: Mapping[Layer, Mapping[str, FileState]]) -> None:
+        self.files: dict[Layer, dict[str, FileState]] = {layer: {} for layer in Layer}
+        self._known = {layer: known.get(layer, {}) for layer in Layer}
+        self._begun_ns = time.time_ns()  # before the first stat: an earlier time counts more files as just written
+
+    def add_file(self, layer: Layer, path: str) -> None:
+        """Add one file, if it is there."""
+        try:
+            self._add(layer, path, os.stat(path))  # noqa: PTH116 - text all along: a Path per file would be the main cost
+        except OSError as error:
+            self._add_unreadable(layer, path, error)
+        except ValueError:
+            return  # a NUL in the path: there is no such file
+
+    def add_conf(self, path: str) -> None:
+        """Add the configuration files below a folder, or the archive; hidden ones are none, as for the loader."""
+        self._add_below(path, Layer.CONF, _conf_layer, _is_conf_folder)
+
+    def add_source(self, path: str) -> None:
+        """Add a module, or all that lies in a folder of the source."""
+        self._add_below(path, Layer.CODE, _source_layer, _is_source_folder)
+
+    def listed(self, folder: str, layer: Layer | None = None) -> list[os.DirEntry[str]] | None:
+        """Return what lies in a folder; None where that can't be told, which is noted in the layer, if one is given."""
+        try:
+            with os.scandir(folder) as entries:
+                return list(entries)
+        except OSError as error:
+            if layer is not None:
+                self._add_unreadable(layer, folder, error)
+            return None
+
+    def _add_below(
+        self, top: str, own: Layer, layer_of: Callable[[str], Layer | None], enters: Callable[[str], bool]
+    ) -> None:
+        """Add the files below a folder, or the one file.
+
+        Args:
+            top: The folder or file.
+            own: The layer of folders that hold nothing.
+            layer_of: Tells a file's layer by its name.
+            enters: Tells by a folder's name whether it is walked.
+        """
+        if not os.path.isdir(top):  # noqa: PTH112 - as above
+            self.add_file(own, top)
+            return
+        pending: list[tuple[str, tuple[str, ...]]] = [(top, ())]
+        while pending:
+            folder, passed = pending.pop()
+            entries = self.listed(folder, own)
+            if entries is None or (own is Layer.CODE and folder != top and _is_environment(entries)):
+                continue
+            is_empty = True
+            for entry in entries:
+                name = entry.name
+                try:
+                    if not entry.is_dir():
+                        if (layer := layer_of(name)) is not None:
+                            is_empty &= not self._add(layer, entry.path, entry.stat())
+                    elif enters(name) and (links := _passed_links(entry, passed)) is not None:
+                        is_empty = False
+                        pending.append((entry.path, links))
+                except OSError as error:
+                    is_empty &= not self._add_unreadable(layer_of(name) or own, entry.path, error)
+            if is_empty:
+                self.files[own][folder] = _FOLDER
+
+    def _add(self, layer: Layer, path: str, status: os.stat_result) -> bool:
+        """Add a file; False if it is none that can be read (a pipe, a device)."""
+        if not stat.S_ISREG(status.st_mode):
+            return False
+        if layer is Layer.OTHER and path in self.files[Layer.CONF]:
+            return True  # a conf source inside the package
+        signature = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
+        state = self._known[layer].get(path)
+        if state is None or state.signature != signature:
+            state = self._examined(path, signature)
+        self.files[layer][path] = state
+        return True
+
+    def _add_unreadable(self, layer: Layer, path: str, error: OSError) -> bool:
+        """Note what can't be looked at; False for what has just vanished, and a link to nothing: it is not there."""
+        if error.errno in _GONE:
+            return False
+        self.files[layer][path] = _UNREADABLE
+        return True
+
+    def _examined(self, path: str, signature: tuple[int, int, int, int]) -> FileState:
+        mtime, ctime, size, _ = signature
+        is_coarse = not (mtime % _SECOND_NS and ctime % _SECOND_NS)
+        grain = _COARSE_GRAIN_NS if is_coarse else _CLOCK_GRAIN_NS
+        is_settled = max(mtime, ctime) < self._begun_ns - grain
+        if size > HASHED_UP_TO:
+            # What was just written and is not read can't be told from what is written next: equal to nothing.
+            content = repr(signature if is_settled else (*signature, self._begun_ns)).encode()
+        else:
+            content = _digest(path)
+        return FileState(signature if is_settled else None, content)
+
+
+def _digest(path: str) -> bytes:
+    digest = blake2b(digest_size=16)
+    descriptor = os.open(path, _READ_ONLY)
+    try:
+        while chunk := os.read(descriptor, _CHUNK):
+            digest.update(chunk)
+    finally:
+        os.close(descriptor)
+    return digest.digest()
+
+
+def _conf_layer(name: str) -> Layer | None:
+    return Layer.CONF if name.endswith(SUFFIXES) and not name.startswith(".") else None
+
+
+def _is_conf_folder(name: str) -> bool:
+    return not name.startswith(".")
+
+
+def _source_layer(name: str) -> Layer | None:
+    if name.endswith(_CODE_SUFFIXES) and not name.startswith("."):
+        return Layer.CODE
+    prefixes, suffixes = _LEFT_BY_EDITORS
+    return None if name.startswith(prefixes) or name.endswith(suffixes) or name == _VIMS_PROBE else Layer.OTHER
+
+
+def _is_source_folder(name: str) -> bool:
+    return not name.startswith(".") and name not in _NEVER_CODE and not name.endswith(".egg-info")
+
+
+def _is_environment(entries: list[os.DirEntry[str]]) -> bool:
+    names = {entry.name for entry in entries}
+    return not names.isdisjoint(_ENVIRONMENT_MARKS) and _PACKAGE_MARK not in names
+
+
+def _passed_links(entry: os.DirEntry[str], passed: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return the folders in which links were followed on the way into a folder; None if it lies above one of them.
+
+    An endless path would pass some folder's link twice, and so would come back to a folder above it: that is refused.
+
+    Args:
+        entry: A folder.
+        passed: The real folders in which links were followed so far.
+    """
+    if not entry.is_symlink():
+        return passed
+    passed = (*passed, os.path.realpath(os.path.dirname(entry.path)))  # noqa: PTH120 - as above
+    target = os.path.join(os.path.realpath(entry.path), "")  # noqa: PTH118 - as above
+    return None if any(f"{folder}{os.sep}".startswith(target) for folder in passed) else passed
+
+
+def _source_tops(project: Project, taking: _Taking) -> Iterator[str]:
+    """Yield the folders and modules that hold a project's code."""
+    if project.source_dir is None:
+        yield from _installed_tops(project, taking)
+    elif not project.root.resolve().is_relative_to(project.source_dir.resolve()):
+        yield str(project.source_dir)
+    else:
+        package = project.package_name.partition(".")[0]
+        for entry in taking.listed(str(project.source_dir), Layer.CODE) or ():
+            if entry.name.endswith(_CODE_SUFFIXES) or entry.name == package or _is_package(entry):
+                yield entry.path
+
+
+def _installed_tops(project: Project, taking: _Taking) -> Iterator[str]:
+    name = project.package_name.rpartition(".")[2]
+    if project.package_dir.name == name:
+        yield str(project.package_dir)
+        return
+    for entry in taking.listed(str(project.package_dir)) or ():  # the folder of an installed single module
+        if entry.name.endswith(_CODE_SUFFIXES) and entry.name.partition(".")[0] == name:
+            yield entry.path
+
+
+def _is_package(entry: os.DirEntry[str]) -> bool:
+    """Whether a folder beside ``pyproject.toml`` holds code. A folder of data is not listed, or only its beginning."""
+    try:
+        if not entry.is_dir() or not _is_source_folder(entry.name):
+            return False
+    except OSError:
+        return False
+    if os.path.isfile(f"{entry.path}{os.sep}{_PACKAGE_MARK}") or _is_imported(entry):  # noqa: PTH113 - as above
+        return True
+    return entry.name.isidentifier() and entry.name not in _SELDOM_CODE and _holds_modules(entry.path)
+
+
+def _is_imported(entry: os.DirEntry[str]) -> bool:
+    """Whether a folder without ``__init__.py`` is a package that was imported: a namespace package."""
+    try:
+        return entry.path in list(sys.modules[entry.name].__path__)
+    except Exception:  # noqa: BLE001  (anything may lie in sys.modules)
+        return False
+
+
+def _holds_modules(top: str) -> bool:
+    """Whether there are modules among the first entries of a folder and of those below it."""
+    pending, left = [top], _PEEKED_ENTRIES
+    while pending and left > 0:
+        try:
+            with os.scandir(pending.pop(0)) as entries:
+                listed = list(islice(entries, left))
+            left -= len(listed) + _FOLDER_COST
+            if _is_environment(listed):
+                continue
+            if any(entry.name.endswith(_CODE_SUFFIXES) for entry in listed):
+                return True
+            pending += [entry.path for entry in listed if entry.name.isidentifier() and entry.is_dir()]
+        except OSError:
+            left -= _FOLDER_COST
+    return False
