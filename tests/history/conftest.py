@@ -78,8 +78,11 @@ def running_postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def postgres(running_postgres: PostgresServer) -> Iterator[PostgresServer]:
-    """A server without a store in it."""
+def postgres(
+    running_postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[PostgresServer]:
+    """A server without a store in it; what would be spooled beside it goes to the test's own folder."""
+    monkeypatch.chdir(tmp_path)
     yield running_postgres
     close_idle_store()
     running_postgres.execute("DROP SCHEMA IF EXISTS ipyproject CASCADE")
