@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench clean
+.PHONY: help install demo test lint format bench soak clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -35,8 +35,12 @@ format: $(STAMP) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP) ## measure, beside what the machine itself costs
+bench: $(STAMP) ## measure, beside what the machine itself costs and beside the reference
 	$(BIN)/python benchmarks/history.py
+	$(BIN)/python benchmarks/reload
+
+soak: $(STAMP) ## edit generated projects at random, some ten thousand times, each reload beside a fresh interpreter
+	IPYPROJECT_ORACLE_EXAMPLES=800 IPYPROJECT_ORACLE_STEPS=16 $(BIN)/python -m pytest tests/reloading/test_oracle.py -s
 
 clean: ## remove the environment and everything built
 	rm -rf $(VENV) build dist
