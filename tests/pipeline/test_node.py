@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, wraps
 
 import pytest
 
@@ -121,3 +122,43 @@ def test_unhashable_callables():
     assert hash(Node(Scale(2), "x", "y")) == hash(Node(Scale(2), "x", "y"))
     assert Node(Scale(2), "x", "y")({"x": 4}) == {"y": 8}
     assert Node(Scale(2), "x", "y") != Node(Scale(3), "x", "y")
+
+
+def pretends(func, other):
+    """A function that says that it is called as another one."""
+    return wraps(other)(func)
+
+
+@pytest.mark.parametrize(
+    "inputs", [None, "p", ["p"], ["p", "q"], ["p", "q", "r"], {"a": "p"}, {"b": "p", "a": "q"}, {"c": "p"}]
+)
+@pytest.mark.parametrize(
+    "func",
+    [
+        lambda: 0,
+        lambda a: a,
+        lambda a, b: (a, b),
+        lambda a, b=1: (a, b),
+        lambda a, /, b=1: (a, b),
+        lambda a, *, b: (a, b),
+        lambda a=0, *, b=1: (a, b),
+        lambda *a: a,
+        lambda a, *b: (a, b),
+        lambda **a: a,
+        lambda a, **b: (a, b),
+        pretends(lambda a, b: (a, b), lambda a: a),
+        pretends(lambda a: a, lambda a, b: (a, b)),
+    ],
+    ids=lambda func: str(inspect.signature(func, follow_wrapped=False)),
+)
+def test_inputs_that_a_function_can_take(func, inputs):
+    """A node is made exactly when Python could call the function with so many inputs, or inputs of these names."""
+    names = [] if inputs is None else [inputs] if isinstance(inputs, str) else inputs
+    try:
+        signature = inspect.signature(func)
+        signature.bind(**names) if isinstance(names, dict) else signature.bind(*names)
+    except TypeError:
+        with pytest.raises(PipelineError, match="can't call"):
+            Node(func, inputs, "z")
+    else:
+        Node(func, inputs, "z")

@@ -6,7 +6,8 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
-from typing import Any
+from types import FunctionType
+from typing import Any, TypeGuard
 
 from ipyproject.errors import PipelineError
 
@@ -14,6 +15,7 @@ InputNames = str | list[str] | dict[str, str] | None
 OutputNames = str | list[str] | dict[str, str] | None
 
 _SAFE_NAME = re.compile(r"[\w.-]+")
+_GIVES_NO_DATA = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_GENERATOR
 
 
 class Node:
@@ -208,6 +210,8 @@ class Node:
         self._check_signature()
 
     def _check_signature(self) -> None:
+        if _surely_takes(self._func, self._inputs):
+            return
         try:
             signature = inspect.signature(self._func)
         except (TypeError, ValueError):  # some built-ins don't tell; the call will
@@ -264,7 +268,31 @@ def as_names(names: str | Iterable[str] | None) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
 
 
+def _is_plain(func: Callable[..., Any]) -> TypeGuard[FunctionType]:
+    """Tell whether a function's code says all about how it is called: nothing wraps or marks it."""
+    return type(func) is FunctionType and not vars(func)
+
+
+def _surely_takes(func: Callable[..., Any], inputs: InputNames) -> bool:
+    """Tell whether a function can be called with inputs, as far as its code shows; `inspect` takes much longer.
+
+    False means only that `inspect` must be asked.
+    """
+    if not _is_plain(func):
+        return False
+    code = func.__code__
+    positional, keyword_only = code.co_argcount, code.co_kwonlyargcount
+    required = positional - len(func.__defaults__ or ())
+    if isinstance(inputs, dict):
+        names = code.co_varnames[:positional]
+        return not (keyword_only or code.co_posonlyargcount) and {*names[:required]} <= inputs.keys() <= {*names}
+    count = len(inputs) if isinstance(inputs, list) else 0 if inputs is None else 1
+    return not keyword_only and required <= count <= positional
+
+
 def _refuse_what_gives_no_data(func: Callable[..., Any]) -> None:
+    if _is_plain(func) and not func.__code__.co_flags & _GIVES_NO_DATA:
+        return
     kinds = {
         inspect.iscoroutinefunction: ("an async function", "Let it call asyncio.run(...) inside."),
         inspect.isasyncgenfunction: ("an async generator function", "Let it return the data as a whole."),

@@ -53,14 +53,20 @@ class Pipeline:
         Raises:
             PipelineError: The nodes form a cycle (only a sum of pipelines is checked this late).
         """
+        log = self._nodes
+        # By name, not by node: a text's hash costs nothing, and every step of the sorter asks for it.
+        graph = {
+            node.name: [parent.name for name in node.inputs if (parent := log.producer(name)) is not None]
+            for node in log
+        }
         try:
-            order = tuple(TopologicalSorter(self.parents).static_order())
+            names = tuple(TopologicalSorter(graph).static_order())
         except CycleError as error:
-            circle = _circle([node.name for node in reversed(error.args[1])])
+            circle = _circle(list(reversed(error.args[1])))
             raise PipelineError(
                 f"These nodes wait for each other: {circle}.", "Let one of them write to a dataset of another name."
             ) from None
-        return order
+        return tuple(node for name in names if (node := log.node(name)) is not None)
 
     @cached_property
     def parents(self) -> dict[Node, tuple[Node, ...]]:
