@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ipyproject.catalog import Catalog
+from ipyproject.config.paths import copy_data
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -16,13 +17,20 @@ if TYPE_CHECKING:
     from ipyproject.project import Project
 
 
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+
+
 class FrozenParams(dict[str, Any]):
-    """Parameters as a dict that can't be changed by accident; copies of it can."""
+    """Parameters as a dict that can't be changed by accident; copies of it can.
+
+    Lists in it can be changed, so it has copies of those that it is given.
+    """
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        super().__init__(
-            {key: FrozenParams(value) if isinstance(value, dict) else value for key, value in params.items()}
-        )
+        super().__init__(params)
+        for key, value in params.items():
+            if type(value) not in _SCALARS:
+                super().__setitem__(key, FrozenParams(value) if isinstance(value, dict) else copy_data(value))
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("The parameters of a context are read-only: give extra_params to the session or to a run.")
@@ -50,7 +58,7 @@ class Context:
 
     project: Project
     env: str
-    params: Mapping[str, Any]
+    params: FrozenParams
     config: ConfigLoader
     catalog: Catalog
 
@@ -73,11 +81,11 @@ def build_catalog(
         CatalogError: A definition is not understood.
         ConfigError: A file can't be read.
     """
-    definitions = config["catalog"]
+    definitions = config.resolved("catalog")
     described: dict[str, Any] = {
-        "credentials": config["credentials"],
-        "params": config["parameters"],
-        "origins": {name: origin for name in definitions if (origin := config.origin("catalog", name)) is not None},
+        "credentials": config.resolved("credentials"),
+        "params": config.resolved("parameters"),
+        "origins": config.origins("catalog"),
     }
     if live is not None:
         return live.with_definitions(definitions, replaced_modules=replaced_modules, **described)

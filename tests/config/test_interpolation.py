@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
@@ -38,6 +38,7 @@ DATA = st.dictionaries(st.sampled_from(KEYS), ITEMS, min_size=1, max_size=5)
 
 
 @given(DATA)
+@settings(deadline=None)  # the first reference imports OmegaConf
 def test_references_resolve_as_omegaconf_resolves_all_at_once(data):
     """Handing OmegaConf only what references reach gives what it gives for the whole; what fails there fails here."""
     try:

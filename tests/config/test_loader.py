@@ -229,3 +229,8 @@ def test_an_unreadable_file_is_named(load):
     (loader.conf_source / "base/parameters.yml").chmod(0)
     with pytest.raises(ConfigError, match=r"conf/base/parameters.yml can't be read: Permission denied"):
         loader["parameters"]
+
+
+def test_a_reference_written_with_an_escape(load):
+    """It is one whether or not another file of the kind holds a reference."""
+    assert load({"base/parameters.yml": 'a: "\\x24{b}"\nb: 1'})["parameters"] == {"a": 1, "b": 1}

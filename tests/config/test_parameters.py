@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipyproject.config import PARAMS_HELP, merge_params, parse_params
+from ipyproject.config import PARAMS_HELP, merge_params, parse_conditions, parse_params
+from ipyproject.config.parameters import SIGNS
 from ipyproject.errors import ConfigError
 
 KEYS = st.from_regex(r"[A-Za-z0-9_-]{1,5}", fullmatch=True)
@@ -153,3 +154,62 @@ def spoil(data):
         if isinstance(value, (dict, list)):
             spoil(value)
     data.clear()
+
+
+CONDITIONS = st.lists(
+    st.tuples(
+        st.from_regex(r"[A-Za-z0-9_-]{1,5}(\.[A-Za-z0-9_-]{1,5})?", fullmatch=True), st.sampled_from(SIGNS), VALUES
+    ),
+    max_size=4,
+)
+
+
+@given(CONDITIONS, st.sampled_from([",", ", ", " ,"]), st.sampled_from(["", " "]))
+def test_conditions_of_json_values_read_back(conditions, comma, blank):
+    """Whatever is asked with JSON values comes back: names, signs, values and their types, also of one key twice."""
+    text = comma.join(f"{key}{blank}{sign}{blank}{json.dumps(value)}" for key, sign, value in conditions)
+    read = parse_conditions(text)
+    assert read == conditions
+    assert json.dumps(read) == json.dumps(conditions)
+
+
+@given(st.text(alphabet="ab.<>=!,'\"[]{}:1 #\n", max_size=12))
+def test_any_text_is_read_as_conditions_or_refused(text):
+    """A text is understood or refused with an error that says what to do; nothing else happens."""
+    read, refused = [], None
+    try:
+        read = parse_conditions(text)
+    except ConfigError as error:
+        refused = error
+    assert refused is None or refused.hint
+    assert all(each.sign in SIGNS for each in read)
+
+
+@pytest.mark.parametrize("text", ["a.b=1,c=[1,2]", 'd="x, y"', "a=x, y,b=2", "a = 1 , b = x y ", "a=it's"])
+def test_conditions_of_equality_are_read_as_parameters(text):
+    """Where only `=` stands, conditions are read as parameters are."""
+    read = {}
+    for key, sign, value in parse_conditions(text):
+        assert sign == "="
+        read = merge_params(read, parse_params(f"{key}={json.dumps(value)}"))
+    assert read == parse_params(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rate", "'rate' compares nothing.\nWrite it in quotes"),
+        ("a=1,rate", "'rate' compares nothing"),
+        ("rate=>3", "'rate=>3' compares by '=>', which is no comparison.\nKnown: = != < <= > >="),
+        ("rate==3", "compares by '=='"),
+        ("a b>3", "'a b' is not one"),
+        (">3", "'>3' has no key"),
+        ("a>[1", "never closed"),
+        ("a<{b: }}", "unbalanced"),
+        ("a>'x", "quote is never closed"),
+    ],
+)
+def test_conditions_that_are_refused(text, message):
+    """What is wrong names the piece."""
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        parse_conditions(text)

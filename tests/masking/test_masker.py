@@ -78,3 +78,44 @@ def test_what_was_masked_is_known_in_texts(data) -> None:
     masker.learn({"model": {"a": 1}, "db": data.draw(st.builds(lambda name: {name: [secret]}, NAMES))})
     for text in (secret, repr(secret), json.dumps(secret), ascii(secret), quote(secret), f"can't log in: {secret}!"):
         assert "ZQJX7" not in masker.text(text)
+
+
+def test_a_masker_made_after_another() -> None:
+    """It looks only through what is new, and knows the secrets of its own data, not those of the data before."""
+    same, old, new = {"token": "t0psecret-1"}, {"password": "0ld-secret"}, {"password": "n3w-secret"}
+    first = Masker()
+    first.learn({"a": same, "b": old}, fixed=True)
+    assert first.data({"a": same, "b": old}) == {"a": {"token": "***"}, "b": {"password": "***"}}
+    second = Masker(previous=first)
+    assert second.text("t0psecret-1") == "t0psecret-1"
+    second.learn({"a": same, "b": new}, fixed=True)
+    second.learn_credentials({"c": {"key": ["cr3d"]}}, fixed=True)
+    assert second.text("t0psecret-1 0ld-secret n3w-secret cr3d") == "*** 0ld-secret *** ***"
+    third = Masker(previous=second)
+    third.learn_credentials({"c": {"key": ["cr3d"]}}, fixed=True)
+    assert third.text("n3w-secret cr3d") == "n3w-secret ***"
+
+
+def test_fixed_data_is_masked_anew_when_more_is_known() -> None:
+    """What was masked once is masked again as soon as another secret is known, and kept as it is otherwise."""
+    data = {"a": {"note": "about t0psecret-1"}, "b": {"x": 1}}
+    masker = Masker()
+    masker.learn(data, fixed=True)
+    assert masker.data(data) is data
+    masker.learn({"token": "t0psecret-1"})
+    masked = masker.data(data)
+    assert masked == {"a": {"note": "about ***"}, "b": {"x": 1}}
+    assert masker.data(data)["a"] is masked["a"]
+    assert Masker(previous=masker).data(data) == data
+
+
+@given(
+    st.dictionaries(st.sampled_from(["a", "token", "value", "name"]), nested(OTHERS) | st.just("password"), max_size=4)
+)
+def test_fixed_data_is_learned_and_masked_as_any_other(data: dict[str, Any]) -> None:
+    """Going through it value by value finds and hides what going through the whole does."""
+    fixed, plain = Masker(), Masker()
+    fixed.learn(data, fixed=True)
+    plain.learn(data)
+    assert fixed.data(data) == plain.data(data)
+    assert fixed.data({**data, "more": data}) == plain.data({**data, "more": data})

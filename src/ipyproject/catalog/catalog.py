@@ -43,6 +43,7 @@ class Catalog(MutableMapping[str, Dataset]):
     ) -> None:
         self._reader = reader or DefinitionReader(Path.cwd())
         self._definitions = definitions or {}
+        self._entries: Mapping[str, Any] | None = None  # what all definitions were read from, where that is known
         self._parameters = Parameters(params or {})
         self._datasets: dict[str, Dataset] = {}
         self._lock = RLock()
@@ -64,14 +65,19 @@ class Catalog(MutableMapping[str, Dataset]):
             definitions: Name -> entry of ``catalog.yml``.
             project_root: The folder of relative paths.
             credentials: Entries that definitions may refer to by name.
-            params: Nested parameters; kept as they are, so don't change them.
+            params: Nested parameters.
             origins: Name -> the file that defines it, for messages.
+
+        All of these are kept as they are, so don't change them: another catalog made from this one takes over what it
+        finds to be the same objects.
 
         Raises:
             CatalogError: A definition is not understood.
         """
         reader = DefinitionReader(project_root, credentials, origins)
-        return cls(params=params, definitions=reader.read(definitions), reader=reader)
+        catalog = cls(params=params, definitions=reader.read(definitions), reader=reader)
+        catalog._entries = definitions
+        return catalog
 
     # -- the mapping
 
@@ -115,6 +121,7 @@ class Catalog(MutableMapping[str, Dataset]):
                 raise self._not_found(name)
             self._datasets.pop(name, None)
             self._definitions = {other: kept for other, kept in self._definitions.items() if other != name}
+            self._entries = None
 
     def __contains__(self, name: object) -> bool:
         return name in self._datasets or name in self._definitions or name in self._parameters
@@ -241,7 +248,7 @@ class Catalog(MutableMapping[str, Dataset]):
             CatalogError: A definition is not understood.
         """
         reader = DefinitionReader(self._reader.project_root, credentials, origins)
-        new = reader.read(definitions)
+        new = self._read_again(definitions, reader)
         changed = self._changed(new)
         with self._lock:
             kept = {
@@ -249,7 +256,11 @@ class Catalog(MutableMapping[str, Dataset]):
                 for name, dataset in self._datasets.items()
                 if name not in changed and type(dataset).__module__ not in replaced_modules
             }
-        return Catalog(kept, params=params, definitions=new, reader=reader)
+        catalog = Catalog(kept, params=params, definitions=new, reader=reader)
+        catalog._entries = definitions
+        if params is self._parameters.values:
+            catalog._parameters = self._parameters
+        return catalog
 
     def for_run(
         self,
@@ -290,7 +301,7 @@ class Catalog(MutableMapping[str, Dataset]):
         )
 
     def _changed_for_run(self, definitions: Mapping[str, Any]) -> dict[str, Definition]:
-        new = self._reader.read(definitions)
+        new = self._reader.read(definitions, self._definitions)
         changed = {name: new[name] for name in self._changed(new) if name in new and name in self._definitions}
         for name, definition in changed.items():
             if definition.type_names() != self._definitions[name].type_names():
@@ -300,10 +311,25 @@ class Catalog(MutableMapping[str, Dataset]):
                 )
         return changed
 
+    def _read_again(self, entries: Mapping[str, Any], reader: DefinitionReader) -> Mapping[str, Definition]:
+        """Read entries with another reader; what it would read as it stands here is taken over."""
+        if not reader.reads_like(self._reader):
+            return reader.read(entries)
+        if entries is self._entries and reader.has_origins_of(self._reader):
+            return self._definitions
+        return reader.read(entries, self._definitions)
+
     def _changed(self, new: Mapping[str, Definition]) -> set[str]:
         """Return the names whose definition is not the same here and there."""
         old = self._definitions
-        return {name for name in (*old, *new) if old.get(name) != new.get(name)}
+        if new is old:
+            return set()
+        found = set(old.keys() - new.keys())
+        for name, definition in new.items():
+            before = old.get(name)
+            if before is not definition and before != definition:
+                found.add(name)
+        return found
 
     # -- inside
 

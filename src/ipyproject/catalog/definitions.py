@@ -62,6 +62,7 @@ class Definition:
         arguments: The other keys, credentials filled in.
         root: The folder of relative paths.
         origin: The file the entry was read from, for messages.
+        entry: The entry itself.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Definition:
     arguments: Mapping[str, Any] = field(repr=False)
     root: Path
     origin: str | None = field(default=None, compare=False)
+    entry: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
     def build(self) -> Dataset:
         """Make the dataset.
@@ -77,15 +79,15 @@ class Definition:
             CatalogError: The class can't be imported or does not take these arguments.
         """
         where = _Where(self.name, self.origin)
+        arguments = deepcopy(dict(self.arguments))  # whatever the dataset does to them, the definition stays what it is
         if self.type_name in FORMATS:
             try:
-                return FileDataset(self.type_name, root=self.root, **self.arguments)
+                return FileDataset(self.type_name, root=self.root, **arguments)
             except CatalogError as error:
                 raise where.mistake(error.message, error.hint) from None
         if self.type_name == MEMORY:
-            return MemoryDataset(**self.arguments)
+            return MemoryDataset(**arguments)
         dataset_class = self._import_class(where)
-        arguments = deepcopy(dict(self.arguments))
         arguments |= {key: self._absolute(arguments[key]) for key in _PATHS if isinstance(arguments.get(key), str)}
         try:
             dataset: Dataset = dataset_class(**arguments)
@@ -132,6 +134,8 @@ class DefinitionReader:
         project_root: The folder of relative paths.
         credentials: Entries that definitions may refer to by name.
         origins: Dataset name -> the file that defines it, for messages.
+
+    All of these are kept as they are, so don't change them.
     """
 
     def __init__(
@@ -145,14 +149,40 @@ class DefinitionReader:
         self._origins = origins or {}
         self._installed: dict[str, bool] = {}
 
-    def read(self, definitions: Mapping[str, Any]) -> dict[str, Definition]:
+    def reads_like(self, other: DefinitionReader) -> bool:
+        """Tell whether this reader would read any entry as another one does."""
+        same_credentials = self._credentials is other._credentials or not (self._credentials or other._credentials)
+        return (
+            same_credentials
+            and self.project_root == other.project_root
+            and all(self._is_installed(root) is found for root, found in other._installed.items())
+        )
+
+    def has_origins_of(self, other: DefinitionReader) -> bool:
+        """Tell whether this reader was told of the same files as another one."""
+        return self._origins is other._origins or self._origins == other._origins
+
+    def read(
+        self, definitions: Mapping[str, Any], known: Mapping[str, Definition] | None = None
+    ) -> dict[str, Definition]:
         """Return the checked entries; names that begin with ``_`` (YAML anchors) are left out.
+
+        Args:
+            definitions: Name -> entry; kept as they are, so don't change them.
+            known: What a reader that reads like this one has made: it is taken over where the entry is the same object.
 
         Raises:
             CatalogError: The first entry that is not understood.
         """
-        named = ((name, entry) for name, entry in definitions.items() if not str(name).startswith("_"))
-        return {name: self._read(name, entry) for name, entry in named}
+        read: dict[str, Definition] = {}
+        for name, entry in definitions.items():
+            if str(name).startswith("_"):
+                continue
+            before = known.get(name) if known else None
+            if before is None or before.entry is not entry or before.origin != self._origins.get(name):
+                before = self._read(name, entry)
+            read[name] = before
+        return read
 
     def _read(self, name: str, entry: Any) -> Definition:
         where = _Where(name, self._origins.get(name))
@@ -177,7 +207,7 @@ class DefinitionReader:
         elif arguments.pop("versioned", False):
             hint = f"Remove it, or use one of: {', '.join(sorted(FORMATS))}."
             raise where.mistake(f"`versioned` is not supported yet for {type_name}.", hint)
-        return Definition(name, type_name, arguments, self.project_root, where.origin)
+        return Definition(name, type_name, arguments, self.project_root, where.origin, entry)
 
     def _check_type(self, where: _Where, type_name: str) -> None:
         if type_name in FORMATS or type_name == MEMORY:
@@ -221,9 +251,15 @@ def _with_credentials(entry: Mapping[str, Any], replace: Callable[[Any], Any]) -
         if key == _CREDENTIALS and value is not None
         else _with_credentials(value, replace)
         if isinstance(value, dict)
-        else value
+        else _copied(value)
         for key, value in entry.items()
     }
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_copied(item) for item in value]
+    return {key: _copied(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _nested_types(value: Any) -> Iterator[str]:

@@ -13,11 +13,14 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ipyproject.config.explanation import Explanation
-from ipyproject.config.paths import KeyPath, copy_data, follow, leaves, split_path
+from ipyproject.config.paths import KeyPath, copy_data, follow, is_same_data, leaves, split_path
+from ipyproject.config.references import has_reference
 from ipyproject.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from ipyproject.config.references import References
 
 _LOCK = RLock()
 # A reference within a reference, an escaped or a quoted key: which names it reaches can't be read off the text.
@@ -45,18 +48,36 @@ class Kind(NamedTuple):
     check: Callable[[KeyPath, Any], None]
 
 
-def has_reference(data: Any) -> bool:
-    """Tell whether any text in nested data holds ``${``."""
-    return any(isinstance(value, str) and "${" in value for _, value in leaves(data))
+class Resolved(NamedTuple):
+    """The result of :func:`resolve_references`, and what it is good for as long as it is the same.
+
+    Attributes:
+        values: The wanted keys, resolved; shared by loaders, so nothing may change them.
+        unresolved: All top-level keys, not resolved.
+        reached: Those that a reference may reach.
+    """
+
+    values: dict[Any, Any]
+    unresolved: Mapping[Any, Any]
+    reached: Mapping[Any, Any]
 
 
-def resolve_references(values: Mapping[Any, Any], kind: Kind, wanted: Iterable[Any]) -> dict[Any, Any]:
+def resolve_references(
+    values: Mapping[Any, Any],
+    kind: Kind,
+    wanted: Iterable[Any],
+    references: References,
+    earlier: Resolved | None = None,
+) -> Resolved:
     """Resolve the references in the values of some top-level keys.
 
     Args:
         values: All top-level keys, those that are only referred to among them.
         kind: What to resolve with.
         wanted: The top-level keys to return.
+        references: The keys that may hold references; more than do is no harm.
+        earlier: A result for other values, with the same globals and parameters given at run time. What has the same
+            references to the same values is taken over from it.
 
     Returns:
         The wanted keys; values without references are those of `values`, not copies.
@@ -64,12 +85,32 @@ def resolve_references(values: Mapping[Any, Any], kind: Kind, wanted: Iterable[A
     Raises:
         ConfigError: A reference can't be resolved; names the file, the key and the reference.
     """
-    referring = {key for key, value in values.items() if has_reference(value)}
-    if not any(key in referring for key in wanted):
-        return {key: values[key] for key in wanted}
-    with _registered(kind.resolvers):
-        resolution = _Resolution(values, kind, _reached(values, referring, kind.resolvers))
-        return {key: resolution.of(key) if key in referring else values[key] for key in wanted}
+    resolved = {key: values[key] for key in wanted}
+    referring = {key for key in references.keys if key in values and has_reference(values[key])}
+    left = [key for key in resolved if key in referring]
+    if not left:
+        return Resolved(resolved, values, {})
+    reached = _reached(values, referring, kind.resolvers)
+    if earlier is not None and references.unsteady.isdisjoint(reached) and _are_same(reached, earlier.reached):
+        unknown = []
+        for key in left:
+            known = key in earlier.values and earlier.unresolved[key] is values[key]
+            if known and key not in references.unsteady:
+                resolved[key] = earlier.values[key]
+            else:
+                unknown.append(key)
+        left = unknown
+    if left:
+        with _registered(kind.resolvers):
+            resolution = _Resolution(values, kind, reached)
+            for key in left:
+                resolved[key] = resolution.of(key)
+    return Resolved(resolved, values, reached)
+
+
+def _are_same(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
+    """Tell whether the mappings hold the very same objects in the same order."""
+    return is_same_data(list(one), list(other)) and all(value is other[key] for key, value in one.items())
 
 
 def _reached(values: Mapping[Any, Any], referring: set[Any], resolvers: Mapping[str, Any]) -> dict[Any, Any]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ipyproject.config.interpolation import Kind, has_reference, resolve_references
+from ipyproject.config.interpolation import Kind, Resolved, resolve_references
 from ipyproject.config.layers import (
     MISSING_MARK,
-    REFERENCE_MARK,
     RUNTIME_MARK,
     Layer,
     Layers,
@@ -20,7 +19,8 @@ from ipyproject.config.layers import (
 )
 from ipyproject.config.lookups import GlobalsLookup, RuntimeLookup
 from ipyproject.config.parameters import merge_params
-from ipyproject.config.paths import MISSING_VALUE, KeyPath, copy_data, dotted, leaves
+from ipyproject.config.paths import MISSING_VALUE, KeyPath, copy_data, dotted, is_same_data, leaves
+from ipyproject.config.references import References
 from ipyproject.config.source import open_source
 from ipyproject.errors import ConfigError, UnknownEnvError, did_you_mean
 
@@ -28,8 +28,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from ipyproject.config.source import ConfSource
+
 STANDARD_KINDS = ("parameters", "catalog", "credentials", "globals")
 _KIND_NAME = re.compile(r"\w[\w.-]*")
+
+
+class _Read(NamedTuple):
+    """A kind as it was read, and what its resolved values depend on.
+
+    Attributes:
+        stack: Its layers.
+        extra_params: The extra parameters then.
+        references: Which of its values hold references.
+        globals: The globals that a reference asked for; None where none did.
+        resolved: The result.
+    """
+
+    stack: Sequence[Layer]
+    extra_params: Mapping[str, Any]
+    references: References
+    globals: Mapping[Any, Any] | None
+    resolved: Resolved
 
 
 class ConfigLoader(Mapping[str, dict[Any, Any]]):
@@ -38,6 +58,10 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
     Parameters merge deeply; of every other kind the env's top-level keys replace those of the base whole. Top-level
     keys that begin with ``_`` are templates: references see them, the result does not hold them. Each file is read
     once, when its kind is first asked for. What ``loader[kind]`` returns is a fresh copy, the caller's to change.
+
+    A loader made after another one gives what it would give without it, in less time: a file that holds the same is not
+    parsed again, and a kind that comes to the same is the very same object (see :meth:`resolved` and :meth:`same`).
+    References are resolved anew where a resolver could give another value.
 
     Args:
         conf_source: The conf folder, or a ``.zip`` or ``.tar.gz`` of one.
@@ -48,6 +72,9 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
             env folder, without suffix.
         resolvers: Functions behind ``${name:...}`` references, beside OmegaConf's own, `globals` and `runtime_params`.
         extra_params: Merged deeply over the parameters, before references are resolved.
+        previous: A loader made before, of whatever conf source and env. It is not kept.
+        files_unchanged: The caller knows that no file of the conf source was added, changed or removed since `previous`
+            was made: if it is of the same conf source, what that has read of `STANDARD_KINDS` is not looked at again.
 
     Raises:
         ConfigError: The conf source or its base folder is not there.
@@ -64,6 +91,8 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
         patterns: Mapping[str, Sequence[str]] | None = None,
         resolvers: Mapping[str, Callable[..., Any]] | None = None,
         extra_params: Mapping[str, Any] | None = None,
+        previous: ConfigLoader | None = None,
+        files_unchanged: bool = False,
     ) -> None:
         self.conf_source = conf_source.absolute()
         self.env = default_env if env is None else env
@@ -71,13 +100,39 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
         self._patterns = {kind: tuple(globs) for kind, globs in (patterns or {}).items()}
         self._resolvers = dict(resolvers or {})
         self._extra_params = merge_params({}, extra_params or {})
-        self._source = open_source(self.conf_source, base_env)
-        self._layers = Layers(self._source, self._folders(default_env), self._patterns)
-        self._resolved: dict[str, dict[Any, Any]] = {}
+        self._kinds: dict[str, _Read] = {}
+        # What loaders before made of the kinds that this one was not asked for yet.
+        self._earlier: dict[str, _Read] = {}
+        self._begin(default_env, previous, files_unchanged=files_unchanged)
+
+    def _begin(self, default_env: str, previous: ConfigLoader | None, *, files_unchanged: bool) -> None:
+        same_files = (
+            files_unchanged
+            and previous is not None
+            and (previous.conf_source, previous._base_env) == (self.conf_source, self._base_env)  # noqa: SLF001
+        )
+        if previous is not None and same_files:
+            self._source: ConfSource = previous._source  # noqa: SLF001 - one of this class
+            self._tops: list[str] = previous._tops  # noqa: SLF001
+        else:
+            self._source = open_source(self.conf_source, self._base_env)
+            self._tops = self._source.folders()
+        self._layers: Layers = Layers(
+            self._source,
+            self._folders(default_env),
+            self._patterns,
+            None if previous is None else previous._layers,  # noqa: SLF001
+            unchanged=STANDARD_KINDS if same_files else (),  # another kind may have been read at any time since
+            same_files=same_files,
+        )
+        if previous is not None:
+            self._earlier = previous._made_so_far()  # noqa: SLF001
+
+    def _made_so_far(self) -> dict[str, _Read]:
+        return {**self._earlier, **self._kinds}
 
     def _folders(self, default_env: str) -> list[str]:
-        there = self._source.folders()
-        if self.env in there:
+        if self.env in self._tops:
             return list(dict.fromkeys((self._base_env, self.env)))
         if self.env == default_env and _is_folder_name(self.env):
             return [self._base_env]  # a fresh clone has no conf/local
@@ -99,7 +154,27 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
         Raises:
             ConfigError: A file or a reference can't be read, or no file is of that kind.
         """
-        return dict(copy_data(self._read(kind)))
+        return dict(copy_data(self.resolved(kind)))
+
+    def resolved(self, kind: str) -> Mapping[Any, Any]:
+        """Return a kind's configuration itself, not a copy: it is shared with other loaders and must not be changed.
+
+        Raises:
+            ConfigError: As for ``loader[kind]``.
+        """
+        return self._read(kind).resolved.values
+
+    def same(self, kind: str, previous: ConfigLoader) -> bool:
+        """Tell whether a kind's configuration is the very object that a loader before has returned.
+
+        False also where that has never read the kind: what it would read now says nothing of what it was.
+
+        Raises:
+            ConfigError: As for ``loader[kind]``.
+        """
+        now = self._read(kind)
+        before = previous._kinds.get(kind)
+        return before is not None and before.resolved.values is now.resolved.values
 
     def __contains__(self, kind: object) -> bool:
         """Tell whether the kind is one of the standard ones, or has a file."""
@@ -120,7 +195,15 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
 
     def origin(self, kind: str, key: Any) -> str | None:
         """Return the file that gave a top-level key, as in ``conf/local/catalog.yml``; None when no file has it."""
-        return locate(self._layers.stack(kind), (key,))
+        return locate(self._layers.stack(kind).layers, (key,))
+
+    def origins(self, kind: str) -> Mapping[Any, str]:
+        """Return the file that gave each top-level key, templates included; shared, and not to be changed.
+
+        Raises:
+            ConfigError: A file can't be read.
+        """
+        return self._layers.stack(kind).origins
 
     def file_hashes(self, kind: str) -> dict[str, str]:
         """Return each file of a kind with the beginning of its SHA-256: ``conf/base/parameters.yml`` -> 16 digits.
@@ -128,7 +211,7 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
         Raises:
             ConfigError: A file can't be read.
         """
-        return {name: digest for layer in self._layers.stack(kind) for name, digest in layer.hashes.items()}
+        return {name: digest for layer in self._layers.stack(kind).layers for name, digest in layer.hashes.items()}
 
     @property
     def extra_params(self) -> dict[str, Any]:
@@ -139,28 +222,55 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
         """Return a loader of the same files, with `extra` merged deeply over this one's extra parameters."""
         other = copy(self)
         other._extra_params = merge_params(self._extra_params, extra)  # noqa: SLF001 - one of this class
-        other._resolved = {  # noqa: SLF001
-            kind: values
-            for kind, values in self._resolved.items()
-            if kind != "parameters" and not _marked(self._layers.stack(kind), RUNTIME_MARK)
+        other._earlier = self._made_so_far()  # noqa: SLF001
+        other._kinds = {  # noqa: SLF001
+            kind: read
+            for kind, read in self._kinds.items()
+            if kind != "parameters" and not _marked(read.stack, RUNTIME_MARK)
         }
         return other
 
-    def _read(self, kind: str) -> dict[Any, Any]:
-        if kind not in self._resolved:
+    def _read(self, kind: str) -> _Read:
+        read = self._kinds.get(kind)
+        if read is None:
             if kind not in self:
                 looked_for = ", ".join(self._layers.patterns(kind)) if _KIND_NAME.fullmatch(kind) else "nothing"
                 raise ConfigError(
                     f"No configuration of the kind {kind!r} in {self.conf_source} (looked for {looked_for}).",
                     "Add such a file (.yml, .yaml, .json, .toml), or its patterns to CONFIG in settings.py.",
                 )
-            stack = self._layers.stack(kind)
-            if kind == "parameters" and self._extra_params:
-                stack = [*stack, _runtime_layer(self._extra_params)]
-            self._resolved[kind] = self._resolve(kind, stack)
-        return self._resolved[kind]
+            stack = self._layers.stack(kind).layers
+            earlier = self._earlier.get(kind)
+            if earlier is not None and self._gives_the_same(kind, earlier, stack):
+                read = earlier._replace(stack=stack)
+            else:
+                read = self._resolve(kind, stack, earlier)
+            self._kinds[kind] = read
+            self._earlier.pop(kind, None)
+        return read
 
-    def _resolve(self, kind: str, stack: Sequence[Layer]) -> dict[Any, Any]:
+    def _gives_the_same(self, kind: str, earlier: _Read, stack: Sequence[Layer]) -> bool:
+        """Tell whether resolving a kind could give nothing but what it gave before."""
+        if len(stack) != len(earlier.stack) or not all(map(_is, stack, earlier.stack)):
+            return False
+        if not earlier.references.keys:
+            return kind != "parameters" or is_same_data(earlier.extra_params, self._extra_params)
+        return not earlier.references.unsteady and self._looks_up_the_same(earlier)
+
+    def _looks_up_the_same(self, earlier: _Read) -> bool:
+        """Tell whether the references to globals and to the extra parameters lead to what they led to before."""
+        if not is_same_data(earlier.extra_params, self._extra_params):
+            return False
+        try:
+            return earlier.globals is None or self.resolved("globals") is earlier.globals
+        except ConfigError:
+            return False  # said by the reference that asks for them
+
+    def _resolve(self, kind: str, files: Sequence[Layer], earlier: _Read | None) -> _Read:
+        stack = files
+        if kind == "parameters" and self._extra_params:
+            stack = [*files, _runtime_layer(self._extra_params)]
+
         def origin(path: KeyPath) -> str:
             # A path through a reference stands in no file; what it begins with does.
             return locate(stack, path) or locate(stack, path[:1]) or kind
@@ -169,21 +279,35 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
         wanted = [key for key in values if not is_template(key)]
         if _marked(stack, MISSING_MARK):
             _refuse_missing({key: values[key] for key in wanted}, origin)
-        if not _marked(stack, REFERENCE_MARK):
-            return {key: values[key] for key in wanted}
-        runtime = RuntimeLookup(None if kind == "globals" else self._extra_params)
-        resolvers: dict[str, Callable[..., Any]] = {
-            **self._resolvers,
-            "globals": GlobalsLookup(lambda: self._globals(kind)),
-            "runtime_params": runtime,
-        }
-        check = runtime.refuse_class if kind == "catalog" else _accept
-        return resolve_references(values, Kind(resolvers, origin, check), wanted)
+        references = References.among(layer.references for layer in stack)
+        asked: list[Mapping[Any, Any]] = []
+        if references.keys:
+            runtime = RuntimeLookup(None if kind == "globals" else self._extra_params)
 
-    def _globals(self, asking: str) -> dict[Any, Any]:
+            def read_globals() -> Mapping[Any, Any]:
+                asked[:] = [self._globals(kind)]
+                return asked[0]
+
+            resolvers: dict[str, Callable[..., Any]] = {
+                **self._resolvers,
+                "globals": GlobalsLookup(read_globals),
+                "runtime_params": runtime,
+            }
+            check = runtime.refuse_class if kind == "catalog" else _accept
+            known = earlier.resolved if earlier is not None and self._looks_up_the_same(earlier) else None
+            resolved = resolve_references(values, Kind(resolvers, origin, check), wanted, references, known)
+            if known is not None and earlier is not None and not asked and earlier.globals is not None:
+                asked.append(earlier.globals)  # by what was taken over
+        else:
+            resolved = Resolved({key: values[key] for key in wanted}, values, {})
+        if earlier is not None:
+            resolved = resolved._replace(values=_kept(earlier.resolved.values, resolved.values))
+        return _Read(files, self._extra_params, references, asked[0] if asked else None, resolved)
+
+    def _globals(self, asking: str) -> Mapping[Any, Any]:
         if asking == "globals":
             raise ConfigError("globals refer to each other by ${key}, not ${globals:key}")
-        return self._read("globals")
+        return self.resolved("globals")
 
 
 def _is_folder_name(name: str) -> bool:
@@ -191,12 +315,32 @@ def _is_folder_name(name: str) -> bool:
 
 
 def _runtime_layer(extra_params: Mapping[str, Any]) -> Layer:
-    marks = {MISSING_MARK, REFERENCE_MARK} if has_reference(dict(extra_params)) else {MISSING_MARK}
-    return Layer(dict(extra_params), dict.fromkeys(extra_params, "the parameters given at run time"), frozenset(marks))
+    values = dict(extra_params)
+    origins = dict.fromkeys(extra_params, "the parameters given at run time")
+    return Layer(values, origins, frozenset({MISSING_MARK}), References.of(values))
 
 
 def _marked(stack: Sequence[Layer], mark: bytes) -> bool:
     return any(mark in layer.marks for layer in stack)
+
+
+def _is(one: object, other: object) -> bool:
+    return one is other
+
+
+def _kept(before: dict[Any, Any], now: dict[Any, Any]) -> dict[Any, Any]:
+    """Return `before` if it is the same data as `now`, else `now` with those values of `before` that are."""
+    try:
+        same = {
+            key: before[key]
+            for key, value in now.items()
+            if key in before and (before[key] is value or is_same_data(before[key], value))
+        }
+        if len(same) == len(now) == len(before) and is_same_data(list(before), list(now)):
+            return before
+    except RecursionError:  # nested as deeply as can just be read
+        return now
+    return {**now, **same}
 
 
 def _accept(path: KeyPath, value: Any) -> None:

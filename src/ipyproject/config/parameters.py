@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ipyproject.config.documents import UnreadableError, load_yaml
 from ipyproject.config.paths import copy_data
@@ -21,7 +21,20 @@ A shell takes quotes away: put single quotes around the whole, --params 'a="007"
 
 _KEY = re.compile(r"[\w-]+(?:\.[\w-]+)*")
 _CLOSING = {"[": "]", "{": "}"}
+SIGNS = ("=", "!=", "<", "<=", ">", ">=")
+_ASSIGNS = re.compile("=")
+_COMPARES = re.compile("[=<>!]+")
 _EXAMPLE = """Quote text that holds commas, brackets, quotes or colons: 'key="x, y"'."""
+
+_CONDITION_EXAMPLE = "Write it in quotes, since a shell takes < and > for files: 'model.test_share>=0.3'."
+
+
+class Condition(NamedTuple):
+    """What is asked of one parameter: its dotted name, one of `SIGNS`, and the value to compare it with."""
+
+    key: str
+    sign: str
+    value: Any
 
 
 def merge_params(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,7 +69,7 @@ def parse_params(text: str) -> dict[str, Any]:
     """
     given: dict[tuple[str, ...], Any] = {}
     reached_by: dict[tuple[str, ...], tuple[str, ...]] = {}  # every part of a key, and the first key it is a part of
-    for key_text, value_text in _assignments(text):
+    for key_text, _, value_text in _assignments(text):
         key = tuple(key_text.split("."))
         parts = [key[:length] for length in range(1, len(key) + 1)]
         if other := reached_by.get(key) or next((part for part in parts if part in given), None):
@@ -67,32 +80,58 @@ def parse_params(text: str) -> dict[str, Any]:
     return _nest(given)
 
 
-def _assignments(text: str) -> Iterator[tuple[str, str]]:
-    """Yield key and value texts; pieces that a lost pair of quotes tore apart are put together again."""
-    key = value = ""
-    for piece in _split(text):
+def parse_conditions(text: str) -> list[Condition]:
+    """Read conditions on parameters, such as ``model.test_share>=0.3,name!="x, y"``.
+
+    Args:
+        text: What :func:`parse_params` reads, with any of `SIGNS` in place of ``=``. A key may come several times.
+
+    Raises:
+        ConfigError: A piece, a key, a sign or a value can't be read; names the piece.
+    """
+    conditions = []
+    for key, sign, value in _assignments(text, _COMPARES):
+        if sign not in SIGNS:
+            raise ConfigError(
+                f"The condition {f'{key}{sign}{value}'.strip()!r} compares by {sign!r}, which is no comparison.",
+                f"Known: {' '.join(SIGNS)}. Quote a value that begins like one: {key}='<x>'.",
+            )
+        conditions.append(Condition(key, sign, _read_value(key, value)))
+    return conditions
+
+
+def _assignments(text: str, signs: re.Pattern[str] = _ASSIGNS) -> Iterator[tuple[str, str, str]]:
+    """Yield key, sign and value texts; pieces that a lost pair of quotes tore apart are put together again."""
+    key = sign = value = ""
+    for piece in _split(text, ",=[{" if signs is _ASSIGNS else ",=<>[{"):
         if not piece.strip():
             continue
-        name, equals, rest = piece.partition("=")
-        if not equals:
+        found = signs.search(piece)
+        if not found:
             if not (key and piece[0].isspace() and _is_plain_text(key, value)):
+                if signs is _COMPARES:
+                    raise ConfigError(f"The condition {piece.strip()!r} compares nothing.", _CONDITION_EXAMPLE)
                 raise ConfigError(f"The parameter piece {piece.strip()!r} has no `=`.", _EXAMPLE)
             value += f",{piece}"
             continue
         if key:
-            yield key, value
-        key, value = name.strip(), rest
+            yield key, sign, value
+        key, sign, value = piece[: found.start()].strip(), found[0], piece[found.end() :]
         if not _KEY.fullmatch(key):
             said = f"The parameter piece {piece.strip()!r} has no key" + (f": {key!r} is not one." if key else ".")
             raise ConfigError(said, "Keys hold letters, digits, `_` and `-`, and nest with dots: a.b=1.")
     if key:
-        yield key, value
+        yield key, sign, value
 
 
-def _split(text: str) -> Iterator[str]:
+def _split(text: str, before_values: str) -> Iterator[str]:
     """Split at the commas outside quotes and brackets.
 
     As in YAML, a quote opens a quoted text only where a value begins; inside a word, as in ``it's``, it is a letter.
+
+    Args:
+        text: The whole string.
+        before_values: Characters that a value may begin behind.
     """
     start = position = 0
     awaited: list[str] = []  # the closing brackets still to come
@@ -113,7 +152,7 @@ def _split(text: str) -> Iterator[str]:
             raise ConfigError(
                 f"`#` would begin a comment in the parameters at {text[start:]!r}.", 'Quote it: key="#1".'
             )
-        begins = char in ",=[{" or (char == ":" and bool(awaited)) or (begins and char.isspace())
+        begins = char in before_values or (char == ":" and bool(awaited)) or (begins and char.isspace())
         position += 1
     if awaited:
         raise ConfigError(f"A bracket is never closed ({awaited[-1]} missing) in {text[start:]!r}.", _EXAMPLE)

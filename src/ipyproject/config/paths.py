@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ MISSING_VALUE = "???"
 """What OmegaConf's users write for a value that somebody else has to give."""
 
 _STEP = re.compile(r"[^.\[\]]+")
+_EXACT = frozenset({str, int, bool, bytes})
+_TOLD_APART_BY_REPR = frozenset({float, datetime, date, time})  # nan, -0.0, and the same moment in two time zones
 
 
 class Found(NamedTuple):
@@ -72,9 +75,30 @@ def key_paths(data: Mapping[Any, Any]) -> set[str]:
 
 
 def copy_data(data: Any) -> Any:
-    """Copy mappings and lists at every depth; the values themselves are immutable and shared."""
+    """Copy what can be changed of some data, at every depth; the values themselves are immutable and shared."""
     if isinstance(data, dict):
         return {key: copy_data(value) for key, value in data.items()}
     if isinstance(data, list):
         return [copy_data(value) for value in data]
-    return data
+    if type(data) is tuple:  # of YAML's !!pairs
+        return tuple([copy_data(value) for value in data])
+    return set(data) if type(data) is set else data
+
+
+def is_same_data(one: Any, other: Any) -> bool:
+    """Tell whether two pieces of data are equal in values, types and order: 1, 1.0 and True all differ.
+
+    Of what no file holds, such as an object that a resolver has made, only the very same object is the same.
+    """
+    if one is other:
+        return True
+    kind = type(one)
+    if kind is not type(other):
+        return False
+    if kind is dict:
+        return is_same_data(list(one), list(other)) and is_same_data(list(one.values()), list(other.values()))
+    if kind is list or kind is tuple:
+        return len(one) == len(other) and all(map(is_same_data, one, other))
+    if kind in _EXACT:
+        return bool(one == other)
+    return kind in _TOLD_APART_BY_REPR and repr(one) == repr(other)

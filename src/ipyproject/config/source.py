@@ -102,7 +102,8 @@ def _walk(folder: str, prefix: str, above: frozenset[tuple[int, int]]) -> Iterat
 
 def _read(file: str, name: str) -> bytes:
     try:
-        return Path(file).read_bytes()
+        with open(file, "rb", buffering=0) as opened:  # noqa: PTH123 - a Path and a buffer would be half of the time
+            return opened.readall()
     except OSError as error:
         raise ConfigError(f"{name} can't be read: {error.strerror}.", "Check the file and its permissions.") from None
 

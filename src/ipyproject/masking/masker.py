@@ -6,14 +6,14 @@ import json
 import re
 from collections.abc import Mapping
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ipyproject.masking.command_lines import masked_command_line, masked_line
 from ipyproject.masking.data import Masking
-from ipyproject.masking.text import hide, masked_text, secret_spans
+from ipyproject.masking.text import HIDDEN, hide, masked_text, secret_spans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from ipyproject.masking.text import Span
 
@@ -69,41 +69,89 @@ def _is_word(text: str) -> bool:
     return len(text) <= _LONGEST_WORD and _WORD.fullmatch(text) is not None
 
 
+_Place = tuple[str, type, Any, int]
+
+
+def _place(way: str, key: Any, value: Any) -> _Place:
+    """Return what tells a value under a key from all others, as long as the value is kept."""
+    return way, type(key), key, id(value)
+
+
+class _Learned(NamedTuple):
+    """What was found in data that never changes; the data is kept, so that its id stays its own."""
+
+    data: Any
+    secrets: tuple[str, ...]
+
+
 class Masker:
     """Masks what goes into a record, a display, a log or an error. Safe with threads.
 
     Args:
         known: Secrets that are hidden wherever they stand.
+        previous: A masker before: data that never changes and that it has looked through is not looked through again.
+            Of its secrets only those that are in this one's data are known. It is not kept.
     """
 
-    def __init__(self, known: Iterable[str] = ()) -> None:
+    def __init__(self, known: Iterable[str] = (), *, previous: Masker | None = None) -> None:
         self._lock = Lock()
-        self._known: set[str] = set()
-        self._patterns: tuple[re.Pattern[str], ...] = ()
+        self._known: frozenset[str] = frozenset()
+        # Compiled when first needed, and then for these secrets.
+        self._compiled: tuple[frozenset[str], tuple[re.Pattern[str], ...]] = (frozenset(), ())
+        self._learned: dict[_Place, _Learned] = {}
+        self._learned_before: dict[_Place, _Learned] = {}
+        # What such data looks like masked, while just these secrets are known.
+        self._masked: tuple[frozenset[str], dict[_Place, tuple[Any, Any]]] = (frozenset(), {})
+        if previous is not None:
+            self._compiled = previous._compiled  # noqa: SLF001 - one of this class
+            self._learned_before = previous._learned  # noqa: SLF001
+            self._masked = previous._masked  # noqa: SLF001
         self._learn(known)
 
-    def learn(self, data: Any) -> None:
-        """Remember every value of `data` that stands under a secret name, and the passwords of its URLs."""
+    def learn(self, data: Any, *, fixed: bool = False) -> None:
+        """Remember every value of `data` that stands under a secret name, and the passwords of its URLs.
+
+        Args:
+            data: Anything.
+            fixed: Nobody will ever change the values that it holds.
+        """
         found: list[str] = []
-
-        def spied(text: str) -> str:
-            found.extend(text[begin:end] for begin, end in secret_spans(text))
-            return text
-
-        def taken(value: Any, certain: bool) -> None:  # noqa: FBT001  (called by position)
-            found.extend(text for text in _leaf_texts(value) if certain or not _is_word(text))
-
-        Masking(spied, found=taken).of(data)
+        if fixed and _is_divisible(data):
+            for key, value in data.items():
+                found += self._learned_of("named", key, value, _secrets_in)
+        else:
+            found += _secrets_in(data)
         self._learn(found)
 
-    def learn_credentials(self, credentials: Mapping[str, Any]) -> None:
-        """Remember the values of credentials, whatever they are called, but for users, hosts and the like."""
-        self.learn(credentials)
-        self._learn(_credential_texts(credentials))
+    def learn_credentials(self, credentials: Mapping[str, Any], *, fixed: bool = False) -> None:
+        """Remember the values of credentials, whatever they are called, but for users, hosts and the like.
+
+        Args:
+            credentials: The credentials.
+            fixed: Nobody will ever change the values that they hold.
+        """
+        self.learn(credentials, fixed=fixed)
+        if not fixed:
+            self._learn(_credential_texts(credentials))
+            return
+        found: list[str] = []
+        for key, value in credentials.items():
+            found += self._learned_of("all", key, value, _credential_texts)
+        self._learn(found)
+
+    def _learned_of(
+        self, way: str, key: Any, value: Any, find: Callable[[dict[Any, Any]], Iterable[str]]
+    ) -> tuple[str, ...]:
+        place = _place(way, key, value)
+        learned = self._learned_before.get(place)
+        if learned is None:
+            learned = _Learned(value, tuple(find({key: value})))
+        self._learned[place] = learned
+        return learned.secrets
 
     def text(self, text: str) -> str:
         """Return a text with its secrets hidden: the known ones, and what `masked_text` finds."""
-        if not self._patterns:
+        if not self._known:
             return masked_text(text)
         return hide(text, [*secret_spans(text), *self._known_spans(text)])
 
@@ -116,14 +164,40 @@ class Masker:
         return [self._without_known(each) for each in masked_command_line(arguments)]
 
     def data(self, value: Any, *, name: str | None = None) -> Any:
-        """Return data of any shape with its secrets hidden (see `masked`); known ones are hidden in all its texts."""
+        """Return data of any shape with its secrets hidden (see `masked`); known ones are hidden in all its texts.
+
+        What was learned as `fixed` is masked once.
+        """
+        if name is None and _is_divisible(value):
+            places = {key: _place("named", key, item) for key, item in value.items()}
+            if not self._learned.keys().isdisjoint(places.values()):
+                return self._fixed_data(value, places)
         return Masking(self.text).of(value, name=name)
+
+    def _fixed_data(self, values: dict[Any, Any], places: Mapping[Any, _Place]) -> Any:
+        """Mask a mapping of values that are fixed, or some of which are: one at a time."""
+        secrets, masked = self._masked
+        if secrets != self._known:
+            secrets, masked = self._known, {}
+        kept: dict[_Place, tuple[Any, Any]] = {}
+        result: dict[Any, Any] = {}
+        for key, value in values.items():
+            place = places[key]
+            one = masked.get(place) or (value, Masking(self.text).of({key: value}))
+            if one[1] == HIDDEN:  # it can't be looked at
+                return HIDDEN
+            if place in self._learned:
+                kept[place] = one
+            result.update(one[1])
+        self._masked = (secrets, kept)
+        same = len(result) == len(values) and all(key in result and result[key] is values[key] for key in values)
+        return values if same else result
 
     def _without_known(self, text: str) -> str:
         return hide(text, self._known_spans(text))
 
     def _known_spans(self, text: str) -> list[Span]:
-        return [match.span() for pattern in self._patterns for match in pattern.finditer(text)]
+        return [match.span() for pattern in self._patterns() for match in pattern.finditer(text)]
 
     def _learn(self, secrets: Iterable[str]) -> None:
         with self._lock:
@@ -131,7 +205,32 @@ class Masker:
             new = {text for text in new if text.lower() not in _NO_SECRETS and text.strip("*")}
             if new:
                 self._known |= set(sorted(new, key=len)[: max(0, MAX_KNOWN - len(self._known))])
-                self._patterns = _patterns(self._known)
+
+    def _patterns(self) -> tuple[re.Pattern[str], ...]:
+        known, (compiled_for, patterns) = self._known, self._compiled
+        if compiled_for != known:
+            patterns = _patterns(known)
+            self._compiled = (known, patterns)
+        return patterns
+
+
+def _is_divisible(data: Any) -> bool:
+    """Tell whether data can be looked through one top-level value at a time: none names what is beside it."""
+    return type(data) is dict and "value" not in data
+
+
+def _secrets_in(data: Any) -> list[str]:
+    found: list[str] = []
+
+    def spied(text: str) -> str:
+        found.extend(text[begin:end] for begin, end in secret_spans(text))
+        return text
+
+    def taken(value: Any, certain: bool) -> None:  # noqa: FBT001  (called by position)
+        found.extend(text for text in _leaf_texts(value) if certain or not _is_word(text))
+
+    Masking(spied, found=taken).of(data)
+    return found
 
 
 def _patterns(secrets: Iterable[str]) -> tuple[re.Pattern[str], ...]:
