@@ -1,9 +1,10 @@
 """What the record of sessions costs, beside what SQLite itself costs on this machine.
 
-    python benchmarks/history.py [--sessions 100000]
+    python benchmarks/history.py [--sessions 100000] [--store postgresql://...]
 
 Medians, in milliseconds and as multiples of one row of 2 KB committed by the standard library's ``sqlite3``. The
-questions are asked of half as many sessions, too: what grows with their number shows.
+questions are asked of half as many sessions, too: what grows with their number shows. A run of do-nothing nodes is
+also made from end to end, with and without its record.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from statistics import median
+from textwrap import dedent
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from ipyproject import Node, Pipeline, Session
 from ipyproject.history import (
     NodeRecord,
     Recorder,
@@ -32,6 +35,7 @@ from ipyproject.history import (
     process_facts,
 )
 from ipyproject.history.store import Comparison
+from ipyproject.testing import FILES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,9 +74,9 @@ def bare_commit(folder: Path) -> float:
         return measured(commit, 500)
 
 
-def whole_session(location: Path, facts: dict[str, Any], nodes: list[NodeRecord]) -> None:
+def whole_session(location: Path | str, root: Path, facts: dict[str, Any], nodes: list[NodeRecord]) -> None:
     """Record a session with one run: opened, parameters, nodes, closed."""
-    recorder = Recorder(location)
+    recorder = Recorder(location, root=root)
     now = datetime.now(UTC)
     session = SessionRecord(session_id=new_id(), start=now, **ABOUT, **facts)
     run = RunRecord(run_id=new_id(), session_id=session.session_id, start=now)
@@ -83,6 +87,28 @@ def whole_session(location: Path, facts: dict[str, Any], nodes: list[NodeRecord]
         recorder.node_finished(run.run_id, node)
     recorder.run_finished(run.run_id, Status.COMPLETED, now)
     recorder.session_closed(session.session_id, Status.COMPLETED, now)
+
+
+def recorded_run(root: Path, nodes: int, times: int) -> tuple[float, float]:
+    """Return what a run of do-nothing nodes takes with ``save_on_close``, and how much less it takes without."""
+    for name, text in FILES.items():
+        path = root / name.format(package="shop")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(text).format(package="shop") if path.suffix in {".py", ".toml"} else dedent(text))
+    names = ["params:rate", *(f"data_{number}" for number in range(nodes))]
+    pipeline = Pipeline([Node(_nothing, *names[number : number + 2]) for number in range(nodes)])
+    took: dict[bool, list[float]] = {True: [], False: []}
+    for _ in range(times + 1):
+        for save, each in took.items():
+            with Session.create(root, save_on_close=save) as session:
+                session.load_context()
+                each.append(_milliseconds(partial(session.run, pipeline)))
+    recorded = median(took[True][1:])
+    return recorded, recorded - median(took[False][1:])
+
+
+def _nothing(data: object) -> object:
+    return data
 
 
 def fill(store: Store, first: int, last: int, facts: dict[str, Any]) -> None:
@@ -100,7 +126,8 @@ def fill(store: Store, first: int, last: int, facts: dict[str, Any]) -> None:
 def parameters(number: int) -> dict[str, Any]:
     """Return the parameters of a session: values that all share, that some share and that it has alone."""
     model = {"test_share": number % 100 / 100, "seed": number, "fold": number % 10, "name": f"model {number % 7}"}
-    return {"model": model, "a": 1, "b": "text", "c": True, "d": None, "e": 0.5, "f": [1, 2]}
+    turns = {"half": number % 2, "other_half": bool(number % 2), "third": number % 3}
+    return {"model": model, "a": 1, "b": "text", **turns}
 
 
 def questions(store: Store, sessions: int) -> dict[str, Callable[[], object]]:
@@ -117,6 +144,8 @@ def questions(store: Store, sessions: int) -> dict[str, Callable[[], object]]:
         "one value in a hundred": where(params={"model.test_share": 0.3}),
         "a common and a rare one": where(params={"a": 1, "model.seed": sessions // 3}),
         "two common ones": where(params={"a": 1, "model.fold": 3}),
+        "two that never met": where(params={"half": 0, "other_half": True}),
+        "three that never met": where(params={"half": 0, "other_half": True, "third": 1}),
         "a range, half of them": where(compare=[Comparison("model.test_share", ">", 0.5)]),
         "a range, ten of them": where(compare=[Comparison("model.seed", "<", 10)]),
         "env and parameter": where(env="local", params={"model.fold": 3}),
@@ -128,16 +157,25 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="What the record of sessions costs.")
     parser.add_argument("--sessions", type=int, default=100_000, help="how many the questions are asked of")
-    sessions = parser.parse_args().sessions
+    parser.add_argument("--store", help="a server's URL, to record sessions there as well")
+    arguments = parser.parse_args()
+    sessions = arguments.sessions
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         unit = bare_commit(folder)
         facts = dict(process_facts())
-        print(f"{'one row of 2 KB, bare sqlite3':40}{unit:>10.3f} ms")
-        for title, count, times in (("a session with a run of 10 nodes", 10, 100), ("... of 10,000 nodes", 10_000, 9)):
-            nodes = [NodeRecord(f"node {number}", Status.COMPLETED, FIRST, 0.001, OUTPUTS) for number in range(count)]
-            took = measured(partial(whole_session, folder / "live.db", facts, nodes), times)
-            print(f"{title:40}{took:>10.3f} ms{took / unit:>8.0f} x")
+        print(f"{'one row of 2 KB, bare sqlite3':45}{unit:>10.3f} ms")
+        places = {"": folder / "live.db"} | ({", on the server": arguments.store} if arguments.store else {})
+        for place, location in places.items():
+            for title, count, times in (("a session, a run of 10 nodes", 10, 100), ("... of 10,000 nodes", 10_000, 9)):
+                nodes = [
+                    NodeRecord(f"node {number}", Status.COMPLETED, FIRST, 0.001, OUTPUTS) for number in range(count)
+                ]
+                took = measured(partial(whole_session, location, folder, facts, nodes), times)
+                print(f"{title + place:45}{took:>10.3f} ms{took / unit:>8.0f} x")
+        whole, record = recorded_run(folder, 10_000, 9)
+        print(f"{'10,000 nodes that do nothing':45}{whole:>10.3f} ms{whole / unit:>8.0f} x")
+        print(f"{'... of it for their record':45}{record:>10.3f} ms{record / unit:>8.0f} x")
         print(f"\n{'':40}{sessions // 2:>10,} sessions{sessions:>21,} sessions")
         with open_store(folder / "many.db") as store:
             took_at: list[dict[str, float]] = []

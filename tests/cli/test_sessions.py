@@ -16,8 +16,8 @@ from ipyproject.history import open_history
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def ask(project, *arguments, expect=0):
-    done = subprocess.run(
+def run_command(project, *arguments):
+    return subprocess.run(
         [sys.executable, "-m", "ipyproject", *map(str, arguments)],
         cwd=project.root,
         env=os.environ | {"COLUMNS": "200"},
@@ -25,6 +25,10 @@ def ask(project, *arguments, expect=0):
         text=True,
         check=False,
     )
+
+
+def ask(project, *arguments, expect=0):
+    done = run_command(project, *arguments)
     assert done.returncode == expect, done.stderr
     return done.stdout if expect == 0 else done.stderr
 
@@ -58,6 +62,9 @@ def test_filters(project):
     assert listed(project, "--param", "model.test_share=0.5") == ["prod:completed"]
     assert listed(project, "--param", "rate=3", "--param", "model.test_share=0.25") == ["prod:failed"]
     assert listed(project, "--param", "name='x, y'") == ["prod:completed"]
+    assert listed(project, "--param", "model.test_share>=0.3") == ["prod:completed"]
+    assert listed(project, "--param", "rate>2,model.test_share<0.3") == ["prod:failed"]
+    assert listed(project, "--param", "rate!=3", "--param", "rate<=2") == ["local:completed"]
     assert listed(project, "--pipeline", "prepare") == ["prod:completed"]
     assert listed(project, "--since", "1h", "--limit", "2") == ["prod:completed", "prod:failed"]
     assert listed(project, "--since", "2999-01-01") == []
@@ -162,13 +169,75 @@ def test_ids_that_do_not_fit(project, question):
     [
         (["--since", "yesterday"], "'yesterday' is no time"),
         (["--status", "done"], "'done' is not one of"),
-        (["--param", "a"], "--param"),
+        (["--param", "a"], "'a' compares nothing"),
+        (["--param", "a=>1"], "compares by '=>'"),
         (["--limit", "0"], "--limit"),
     ],
 )
 def test_options_that_do_not_fit(project, options, message):
     """An option that can't be understood is an error of usage that names it."""
     assert message in ask(project, "sessions", "list", *options, expect=2)
+
+
+BROKEN = [
+    ("SESSION_STOER = 1", "unknown setting SESSION_STOER"),
+    ("1 / 0", "ZeroDivisionError"),
+    ("a = (", "SyntaxError"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), BROKEN)
+def test_broken_settings(project, text, message):
+    """Sessions are listed, shown and compared all the same; one line on stderr names the mistake and the store."""
+    project.write({"src/shop/settings.py": text})
+    for question, expected in (("list", "prod"), ("show", "penguins"), ("diff", "rate"), ("params", "model.seed")):
+        done = run_command(project, "sessions", question, *(["latest~2", "latest"] if question == "diff" else []))
+        assert (done.returncode, done.stdout.count(expected) > 0) == (0, True), done
+        [line] = done.stderr.splitlines()
+        assert line.startswith("Warning: The settings can't be read (src/shop/settings.py")
+        assert message in line
+        assert line.endswith("looking into .ipyproject/history.db.")
+
+
+def test_broken_settings_and_deleting(project, monkeypatch):
+    """Nothing is deleted from a store that may not be the one that is meant; where the environment names it, it is."""
+    project.write({"src/shop/settings.py": "SESSION_STORE = 'elsewhere.db'\n1 / 0"})
+    for question in (["rm", "latest"], ["prune", "--keep-last", "0"]):
+        assert "ZeroDivisionError" in ask(project, "sessions", *question, expect=1)
+    assert len(listed(project)) == 3
+    monkeypatch.setenv("IPYPROJECT_SESSION_STORE", ".ipyproject/history.db")
+    assert ask(project, "sessions", "prune", "--keep-last", "1") == "Deleted 2 sessions.\n"
+
+
+def test_broken_settings_and_a_store_of_the_environment(project, monkeypatch):
+    """The store that the environment names is looked into."""
+    monkeypatch.setenv("IPYPROJECT_SESSION_STORE", "elsewhere.db")
+    with project.open(env="prod"):
+        pass
+    project.write({"src/shop/settings.py": "1 / 0"})
+    done = run_command(project, "sessions", "list", "--json")
+    assert [each["env"] for each in json.loads(done.stdout)] == ["prod"]
+    assert done.stderr.endswith("looking into elsewhere.db.\n")
+
+
+def test_warnings_on_the_command_line(project):
+    """What could not be recorded is said on one line, without file and source line; other warnings look as ever."""
+    project.write(
+        {
+            "src/shop/settings.py": "SESSION_STORE = 'mysql://host/db'",
+            "src/shop/nodes.py": """
+                import warnings
+                def double(orders, rate): warnings.warn("of the project"); return orders
+                def add_up(doubled): return 1
+                """,
+        }
+    )
+    done = run_command(project, "run", "-q")
+    assert done.returncode == 0
+    lines = [line for line in done.stderr.splitlines() if "mysql" in line]
+    assert len(lines) == 1
+    assert lines[0].startswith("Warning: The history of sessions can't be written: There is no kind of session store")
+    assert "nodes.py:2: UserWarning: of the project" in done.stderr
 
 
 def test_every_command_is_documented():

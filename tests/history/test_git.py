@@ -111,6 +111,58 @@ def test_different_differences(repo) -> None:
     assert git_facts(repo)["diff_hash"] in hashes
 
 
+def test_only_what_is_looked_at(repo, tmp_path) -> None:
+    """With paths only changes of and below them count, untracked ones, missing files and names with signs included."""
+    code, odd = repo / "project" / "src", repo / "project" / "[a]*"
+    looked_at = (code, odd, repo / "project" / "gone", repo / "conf")
+    for folder in looked_at[:2]:
+        folder.mkdir()
+        (folder / "a.py").touch()
+    git(repo, "add", ".")
+    git(repo, "commit", "-qm", "second")
+    (repo / "project" / "output.csv").touch()
+    (repo / "project" / "a.py").write_text("a = 3")
+    (repo / "project" / "src2").mkdir()
+    (repo / "project" / "src2" / "x").touch()
+    assert git_facts(repo)["dirty"] is True
+    clean = git_facts(repo / "project", looked_at)
+    assert (clean["dirty"], clean["diff_hash"]) == (False, None)
+    hashes = set()
+    for file in (code / "new.py", code / "a.py", odd / "a.py", repo / "conf" / "x"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("1")
+        hashes.add(git_facts(repo / "project", looked_at)["diff_hash"])
+    assert None not in hashes
+    assert len(hashes) == 4
+    assert git_facts(repo, looked_at)["diff_hash"] in hashes
+    (code / "a.py").unlink()
+    assert git_facts(repo / "project", (code / "a.py",))["dirty"] is True
+
+
+def test_paths_outside_the_repository(repo, tmp_path) -> None:
+    """They are left out; where nothing is left, commit and branch are known, and nothing is said of changes."""
+    outside = tmp_path / "conf"
+    outside.mkdir()
+    change(repo)
+    both = git_facts(repo / "project", (outside, repo / "project"))
+    assert both["diff_hash"] == git_facts(repo)["diff_hash"]
+    assert git_facts(repo / "project", (repo / ".gitignore", outside))["dirty"] is False
+    assert git_facts(repo / "project", (outside,)) == {"commit": git(repo, "rev-parse", "HEAD"), "branch": "trunk"}
+
+
+def test_paths_through_a_link(repo, tmp_path) -> None:
+    """A project that is opened by another name of its folder is looked at all the same."""
+    (tmp_path / "link").symlink_to(repo / "project")
+    link = tmp_path / "link"
+    change(repo)
+    assert git_facts(link, (link / "a.py",)) == git_facts(repo)
+    change_outside(repo)
+    dotted = git_facts(repo / "project", (repo / "project" / ".." / ".gitignore",))
+    assert dotted["diff_hash"]
+    assert dotted == git_facts(repo, (repo / ".gitignore",))
+    assert git_facts(repo / "project", (repo / "project" / ".." / ".." / "x", repo / "project"))["dirty"] is True
+
+
 def test_settings_of_diffs_do_not_matter(repo) -> None:
     """The user's taste in diffs, external tools included, changes no hash."""
     change(repo)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -10,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ipyproject.history import ErrorRecord, HistoryWarning, MetricRecord, Recorder, Status, open_store
+from ipyproject.history import ErrorRecord, HistoryWarning, MetricRecord, Recorder, Status, as_document, open_store
 from ipyproject.history.masking import masked_arguments, masked_record
+from ipyproject.history.records import from_document
 from ipyproject.history.tracebacks import trimmed_traceback
 from ipyproject.masking import Masker
 
@@ -124,4 +127,28 @@ def test_what_a_record_is_found_by_stays(a_session) -> None:
     session = a_session(env="nightly", project="penguins", extra_params={"a": "nightly"})
     masked = masked_record(session, Masker(["nightly", "penguins"]))
     assert (masked.env, masked.project, masked.extra_params) == ("nightly", "penguins", {"a": "***"})
-    assert masked_record(session, Masker()) == session
+    assert masked_record(session, Masker()) == replace(session, hidden_params=())
+
+
+def test_the_names_of_what_was_hidden(a_session, a_run) -> None:
+    """A record tells in which of its parameters a secret was hidden; masking it again, or reading it, keeps that."""
+    params = {
+        "literal": "a***b",
+        "stars": "***",
+        "db": {"password": "hunter2-hunter2", "user": "me", "more": {"token": {"a": 1}}},
+        "note": "it is hunter2-hunter2",
+        "hosts": [{"api_key": "abcdef"}],
+        "labels": {1: "*** one"},
+        "view": MappingProxyType({"password": "x", "user": "you"}),
+    }
+    masker = Masker(["hunter2-hunter2"])
+    for record in (a_session(extra_params=params), a_run(a_session(), extra_params=params)):
+        masked = masked_record(record, masker)
+        assert masked.hidden_params == ("db.password", "db.more.token", "note", "hosts", "view.password")
+        assert masked_record(masked, masker).hidden_params == masked.hidden_params
+        assert from_document(type(record), json.loads(json.dumps(as_document(masked)))).hidden_params == (
+            masked.hidden_params
+        )
+        older = as_document(masked)
+        del older["hidden_params"]
+        assert from_document(type(record), older).hidden_params is None

@@ -72,6 +72,73 @@ def test_how_a_location_is_shown(location, shown) -> None:
     assert without_password(location) == shown
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("postgresql:///db?host=/a", "postgresql:///db?host=/b"),
+        ("postgresql:///db?host=/a", "postgresql:///db"),
+        ("postgresql://h/db?user=a", "postgresql://h/db?user=b"),
+        ("a.db", "b.db"),
+    ],
+)
+def test_no_two_stores_share_a_spool(one, other, tmp_path) -> None:
+    """What waits for one store never goes into another, also when they differ only in the query."""
+    spool_of(one, root=tmp_path).write("waiting", [])
+    assert spool_of(one, root=tmp_path).is_waiting()
+    assert not spool_of(other, root=tmp_path).is_waiting()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("postgresql://me:one@h/db", "postgresql://me:two@h/db"),
+        ("postgresql://me@h/db?password=one&sslmode=require", "postgresql://me@h/db?sslmode=require&password=two"),
+        ("postgresql://h/db?host=/a&sslpassword=one", "postgresql://h/db?host=/a"),
+    ],
+)
+def test_a_new_password_is_the_same_store(before, after, tmp_path) -> None:
+    """A session that could not be recorded with a wrong password is taken in with the right one."""
+    spool_of(before, root=tmp_path).write("waiting", [])
+    assert spool_of(after, root=tmp_path).is_waiting()
+
+
+@pytest.mark.parametrize("wrong", ["mysql://host/db", "sqlite://x", "postgresql://me:p@ss@wo/rd?x=@h/db"])
+@pytest.mark.parametrize("mended", [".ipyproject/history.db", "elsewhere.db", "postgresql://host/db"])
+def test_a_name_that_makes_no_sense(wrong, mended, tmp_path) -> None:
+    """What was meant for it waits for whatever store the project has next, and for no other project's."""
+    path = spool_of(wrong, root=tmp_path).write("waiting", [])
+    assert path.is_relative_to(tmp_path / ".ipyproject")
+    assert spool_of(mended, root=tmp_path).is_waiting()
+    assert not spool_of(mended, root=tmp_path / "other").is_waiting()
+
+
+def test_what_any_store_may_take_is_taken_once(tmp_path, live, shown, whole) -> None:
+    """Of two stores the first one gets it, also when it fails in the middle, and a session that goes on stays."""
+    with pytest.warns(HistoryWarning):
+        session = live(Recorder("mysql://host/db", root=tmp_path))
+    one, other = tmp_path / "one.db", tmp_path / "other.db"
+    with open_store(one) as store:
+        store.database.close()
+        with pytest.raises(sqlite3.ProgrammingError):
+            spool_of(one, root=tmp_path).take_in(store)
+    with open_store(other) as store:
+        assert spool_of(other, root=tmp_path).take_in(store) == 0
+    with open_store(one) as store:
+        assert spool_of(one, root=tmp_path).take_in(store) == 1
+        assert spool_of(one, root=tmp_path).take_in(store) == 0
+    assert (shown(one), shown(other)) == (whole(session), [])
+
+
+def test_what_any_store_may_take_while_it_is_written(tmp_path, a_session) -> None:
+    """The file of a session that is still open stays where it is."""
+    recorder = Recorder("mysql://host/db", root=tmp_path)
+    with pytest.warns(HistoryWarning):
+        recorder.session_opened(a_session())
+    with open_store(tmp_path / "one.db") as store:
+        assert spool_of(tmp_path / "one.db", root=tmp_path).take_in(store) == 0
+    assert recorder.spooled.exists()
+
+
 def test_readers_make_nothing(tmp_path) -> None:
     """Where there is no store, there are no sessions, and neither a file nor a folder afterwards."""
     location = tmp_path / ".ipyproject" / "history.db"

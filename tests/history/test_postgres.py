@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from threading import Event
 
 import pytest
@@ -182,6 +183,36 @@ def test_a_host_that_does_not_exist(tmp_path, live) -> None:
     assert SECRET not in str(caught[0].message)
 
 
+def test_an_error_in_a_statement_that_waits_to_be_sent(postgres, a_session) -> None:
+    """Whoever ends the transaction gets it; nothing of the transaction is there, and the store goes on."""
+
+    def fail() -> None:
+        with store.batch() as statements:
+            store.session_opened(a_session())
+            statements.execute("INSERT INTO nonsense VALUES (?)", (1,))
+
+    with open_store(postgres.url) as store:
+        with pytest.raises(HistoryError, match="nonsense"):
+            fail()
+        assert store.sessions() == []
+        store.session_opened(a_session())
+        assert len(store.sessions()) == 1
+
+
+def test_one_thread_watches_a_connection(postgres, tmp_path, live) -> None:
+    """However many steps there are; it ends soon after the last of them."""
+
+    def watching() -> int:
+        return [each.name for each in threading.enumerate()].count("ipyproject-watch")
+
+    before = watching()
+    for _ in range(3):
+        live(Recorder(postgres.url, root=tmp_path))
+    assert watching() <= before + 1
+    while watching() > before:
+        Event().wait(0.05)
+
+
 def test_a_wrong_password(postgres, tmp_path, live) -> None:
     """The message names the user and the server, and shows neither password."""
     postgres.execute(f"DROP ROLE IF EXISTS secured; CREATE ROLE secured LOGIN PASSWORD '{SECRET}'")
@@ -207,10 +238,13 @@ def patient(monkeypatch) -> None:
 def test_a_writer_that_others_hold_up(postgres, a_session) -> None:
     """Waiting for one's turn ends; and the store works again afterwards."""
     with open_store(postgres.url) as holder, open_store(postgres.url, recording=True) as store:
-        with holder.batch(), pytest.raises(StoreBusyError):
-            store.session_opened(a_session())
+        with holder.batch():
+            holder.session_opened(a_session())
+            assert len(holder.sessions()) == 1
+            with pytest.raises(StoreBusyError):
+                store.session_opened(a_session())
         store.session_opened(a_session())
-        assert len(holder.sessions()) == 1
+        assert len(holder.sessions()) == 2
 
 
 @pytest.mark.usefixtures("patient")

@@ -182,6 +182,26 @@ def _fits(session, *, params=None, compare=(), **equal) -> bool:
     )
 
 
+@pytest.mark.parametrize("few", [FEW, 2])
+def test_frequent_values_that_never_met(store, five, monkeypatch, few) -> None:
+    """Those of different times, those that take turns, and one that is nowhere."""
+    monkeypatch.setattr("ipyproject.history.query.FEW", few)
+    for number, record in enumerate(five):
+        store.session_parameters(record.session_id, {"late": number > 2, "early": number < 2, "odd": str(number % 2)})
+
+    def found(**params: Any) -> list[int]:
+        return [five.index(replace(each, parameters_hash=None)) for each in store.sessions(None, where(params))]
+
+    def where(params: dict[str, Any]) -> SessionFilter:
+        return SessionFilter(params=params)
+
+    assert found(late=True, early=True) == []
+    assert found(late=False, odd="0") == [2, 0]
+    assert found(late=True, early=False, odd="1") == [3]
+    assert found(late=False, early=False, odd="1") == []
+    assert found(late=False, absent=1) == []
+
+
 def test_sessions_by_pipeline(store, five, a_run) -> None:
     """Sessions with at least one run of the pipeline, each once."""
     for record, pipeline in [(five[0], "a"), (five[2], "a"), (five[2], "a"), (five[3], "b")]:

@@ -205,10 +205,15 @@ print(record.session_id)
     assert shown(location) == [*whole(later), (out.strip(), Status.COMPLETED, [1] * 5)]
 
 
-def test_an_unknown_kind_of_store(live) -> None:
-    """Even a store that there is no such kind of stops nothing."""
-    with pytest.warns(HistoryWarning, match="no kind of session store called 'oracle'"):
-        live(Recorder("oracle://somewhere"))
+def test_an_unknown_kind_of_store(live, tmp_path, location, whole, shown) -> None:
+    """Even a store that there is no such kind of stops nothing; the record waits for the project's next store."""
+    with pytest.warns(HistoryWarning, match="no kind of session store called 'oracle'") as caught:
+        session = live(Recorder("oracle://somewhere", root=tmp_path))
+    assert len(caught) == 1
+    alone = live(Recorder(location))
+    assert shown(location) == whole(alone)
+    later = live(Recorder(location, root=tmp_path))
+    assert shown(location) == whole(later, alone, session)
 
 
 def test_any_value_can_be_spooled(location, live, a_session) -> None:

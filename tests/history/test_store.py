@@ -144,6 +144,19 @@ def test_every_step_may_be_repeated(store, a_session, a_run, a_node) -> None:
     assert len(store.nodes(run.run_id)) == 2
 
 
+def test_many_nodes_may_be_repeated(store, a_session, a_run, a_node) -> None:
+    """Also where only some of them are there already."""
+    session = a_session()
+    run = a_run(session)
+    store.session_opened(session)
+    store.run_started(run)
+    outputs = {"a\tb\\n": {"type": "list", "length": 2}}
+    nodes = [a_node(f"é\t{number}\\N", number, outputs=outputs) for number in range(450)]
+    for first, last in ((0, 300), (0, 300), (150, 450)):
+        store.nodes_finished(run.run_id, nodes[first:last])
+    assert store.nodes(run.run_id) == nodes
+
+
 def test_a_batch_is_all_or_nothing(store, a_session) -> None:
     """What was written in a batch that fails is not there."""
     kept, lost = a_session(), a_session()

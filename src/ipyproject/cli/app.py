@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from importlib import import_module
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 class LazyGroup(click.Group):
@@ -78,11 +79,18 @@ def main(package_name: str | None = None, args: Sequence[str] | None = None) -> 
         package_name: An installed project that is its own command: its ``__main__`` hands over its name.
         args: The arguments; by default those of the process.
     """
-    from ipyproject.errors import ProjectError
-
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that can't show a character is no reason to fail
+    show = warnings.showwarning
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda warning, *about: _show_warning(warning, *about, otherwise=show)
+        _run(package_name, args)
+
+
+def _run(package_name: str | None, args: Sequence[str] | None) -> None:
+    from ipyproject.errors import ProjectError
+
     try:
         if package_name is not None:
             from ipyproject.bootstrap import configure_project
@@ -92,3 +100,13 @@ def main(package_name: str | None = None, args: Sequence[str] | None = None) -> 
     except ProjectError as error:
         click.echo(f"Error: {error.told()}", err=True)
         sys.exit(1)
+
+
+def _show_warning(warning: Warning | str, *about: Any, otherwise: Callable[..., None]) -> None:
+    """Write what our own warnings say on one line; others look as they always do."""
+    from ipyproject.history import HistoryWarning
+
+    if isinstance(warning, HistoryWarning):
+        click.echo(f"Warning: {warning}", err=True)
+    else:
+        otherwise(warning, *about)

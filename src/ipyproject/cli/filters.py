@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ipyproject.cli.options import ParamsType
 from ipyproject.errors import ProjectError
 from ipyproject.history import SessionFilter, Status, moment
+from ipyproject.history.conditions import parameter_filter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,12 +32,29 @@ class MomentType(click.ParamType):  # type: ignore[type-arg]  # generic only in 
             self.fail(error.told(), param, ctx)
 
 
+class ConditionsType(click.ParamType):  # type: ignore[type-arg]  # generic only in newer clicks
+    """``a.b>=1,c=x``: checked here, and understood by :func:`session_filter`."""
+
+    name = "KEY=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the text as it is; what is wrong with it is a usage error."""
+        try:
+            parameter_filter(value)
+        except ProjectError as error:
+            self.fail(error.told(), param, ctx)
+        return value
+
+
 def filter_options(command: Command) -> Command:
     """Add the options that :func:`session_filter` understands."""
     for option in (
         click.option("--pipeline", help="Only sessions with a run of this pipeline."),
         click.option(
-            "--param", type=ParamsType(), multiple=True, help="Only with this parameter: model.test_share=0.3."
+            "--param",
+            type=ConditionsType(),
+            multiple=True,
+            help="Only with such a parameter: model.test_share=0.3, or with != < <= > >= (in quotes). All must hold.",
         ),
         click.option("--since", type=MomentType(), help="Only from then on: 2026-01-31, or 12h, 7d, 2w ago."),
         click.option("--status", type=click.Choice([each.value for each in Status]), help="Only those that ended so."),
@@ -52,15 +69,10 @@ def session_filter(
     env: str | None,
     status: str | None,
     since: datetime | None,
-    param: tuple[dict[str, Any], ...],
+    param: tuple[str, ...],
     pipeline: str | None,
 ) -> SessionFilter:
     """Return the filter that the options ask for."""
-    from ipyproject.config import merge_params
-
-    params: dict[str, Any] = {}
-    for given in param:
-        params = merge_params(params, given)
     return SessionFilter(
-        env=env, status=Status(status) if status else None, since=since, params=params, pipeline=pipeline
+        env=env, status=Status(status) if status else None, since=since, pipeline=pipeline, **parameter_filter(param)
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("session_ids", metavar="ID...", nargs=-1, required=True)
 def remove_sessions(project_path: Path | None, session_ids: tuple[str, ...]) -> None:
     """Delete sessions with all that is recorded of them; what runs saved stays."""
-    with open_history(project_path) as store:
+    with open_history(project_path, deleting=True) as store:
         records = [store.session(name) for name in session_ids]
         for record in records:
             if record.status is Status.OPEN:

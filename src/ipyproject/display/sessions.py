@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ipyproject.session import Replay
 
 NONE = "-"
+SHORT_HASH = 12  # characters
 
 
 def render_sessions(sessions: Sequence[tuple[SessionRecord, Sequence[RunRecord]]]) -> Rendering:
@@ -36,7 +37,8 @@ def render_sessions(sessions: Sequence[tuple[SessionRecord, Sequence[RunRecord]]
         for record, runs in sessions
     ]
     headers = ("session", "started", "env", "by", "status", "runs", "extra parameters")
-    return render(Table(headers, rows, expendable=frozenset({"started", "by"})))
+    expendable = ("by", "started", "extra parameters", "runs")
+    return render(Table(headers, rows, expendable=expendable, whole=frozenset({"session", "started", "env", "status"})))
 
 
 def render_session(session: SessionHistory) -> Rendering:
@@ -57,7 +59,7 @@ def render_differences(before: str, after: str, differences: Sequence[Difference
     """What differs between two sessions, side by side."""
     if not differences:
         return render(f"{before} and {after} differ in nothing that is recorded.")
-    return render(Table(("", "", before, after), [_difference_row(each) for each in differences]))
+    return render(f"A: {before}\nB: {after}", _difference_table(differences, "A", "B"))
 
 
 def render_replay(replay: Replay) -> Rendering:
@@ -65,9 +67,9 @@ def render_replay(replay: Replay) -> Rendering:
     then, now = replay.plan.record.session_id, replay.session.session_id
     runs = counted(len(replay.plan.runs), "run")
     if not replay.differences:
-        return render(f"Replaying {then} ({runs}) as {now}; nothing that was recorded differs.")
-    table = Table(("", "", "then", "now"), [_difference_row(each) for each in replay.differences])
-    return render(f"Replaying {then} ({runs}) as {now}. What differs:", table)
+        return render(f"Replaying {then} ({runs})\nas {now}; nothing that was recorded differs.")
+    table = _difference_table(replay.differences, "then", "now")
+    return render(f"Replaying {then} ({runs})\nas {now}. What differs:", table)
 
 
 def render_values(headers: tuple[str, str], values: Mapping[str, Any]) -> Rendering:
@@ -99,9 +101,19 @@ def params_in_short(params: Mapping[str, Any], prefix: str = "") -> str:
     return ", ".join(parts)
 
 
-def _difference_row(difference: Difference) -> tuple[str, str, str, str]:
-    show = _seconds if difference.section == "timings" else shown
-    return difference.section, difference.name, show(difference.before), show(difference.after)
+def _difference_table(differences: Sequence[Difference], before: str, after: str) -> Table:
+    rows = [
+        (each.section, each.name, _difference_side(each, each.before), _difference_side(each, each.after))
+        for each in differences
+    ]
+    return Table(("section", "name", before, after), rows, whole=frozenset({"section"}))
+
+
+def _difference_side(difference: Difference, value: Any) -> str:
+    if difference.section == "timings":
+        return _seconds(value)
+    is_hash = difference.section == "configuration" or difference.name in {"commit", "diff_hash"}
+    return shown(value)[:SHORT_HASH] if is_hash else shown(value)
 
 
 def _seconds(value: Any) -> str:
@@ -139,7 +151,7 @@ def _run_title(run: RunRecord) -> str:
     seconds = f" in {max(0.0, (run.end - run.start).total_seconds()):.2f} s" if run.end is not None else ""
     extra = f", with {params_in_short(run.extra_params)}" if run.extra_params else ""
     failed = f"\n{run.exception.type}: {run.exception.message}" if run.exception is not None else ""
-    return f"run {run.run_id}: {run.status}{seconds} ({params_in_short(run.selection)}{extra}){failed}"
+    return f"run {run.run_id}: {run.status}{seconds}\n{params_in_short(run.selection)}{extra}{failed}"
 
 
 def _outputs(node: NodeRecord) -> str:

@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NARROW = 110  # columns; below, columns that can be done without are left out
 WIDE = 160  # columns of output that goes to a file or a pipe
+FOLDED = 24  # columns that a longer text may be folded into, before columns are left out
+TEXT_STYLE = 'style="text-align: left"'
+ID_STYLE = 'style="text-align: left; white-space: nowrap"'
+GAP = 3  # columns between two others
+EDGES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +28,15 @@ class Table:
         headers: A text per column.
         rows: As many texts as there are headers, each.
         title: Stands above.
-        expendable: Headers of columns that a narrow terminal does without.
+        expendable: Headers of columns that a narrow terminal does without, those to be left out first at the front.
+        whole: Headers of columns whose texts are never folded, such as ids that are copied from there.
     """
 
     headers: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     title: str = ""
-    expendable: frozenset[str] = frozenset()
+    expendable: tuple[str, ...] = ()
+    whole: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -72,12 +78,16 @@ def table_text(table: Table, width: int | None = None) -> str:
     from rich.text import Text
 
     width = width or terminal_width()
-    shown = [number for number, header in enumerate(table.headers) if width >= NARROW or header not in table.expendable]
+    shown = _fitting(table, width)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     lines_fit = "─".encode(encoding, "ignore") != b""
     rich_table = RichTable(box=box.SIMPLE_HEAD if lines_fit else box.ASCII, pad_edge=False)
-    for position, number in enumerate(shown):
-        rich_table.add_column(Text(table.headers[number]), no_wrap=position == 0, overflow="fold")
+    room = width - EDGES - GAP * (len(shown) - 1) - len(shown)  # for what is more than one character wide
+    for number in shown:
+        more = _longest(table, number) - 1
+        keeps = table.headers[number] in table.whole and more <= room  # what is longer would be cut off
+        room -= more if keeps else 0
+        rich_table.add_column(Text(table.headers[number]), no_wrap=keeps, overflow="fold")
     for row in table.rows:
         rich_table.add_row(*(Text(row[number]) for number in shown))
     written = io.StringIO()
@@ -94,10 +104,39 @@ def table_text(table: Table, width: int | None = None) -> str:
     return f"{table.title}\n{lines}" if table.title else lines
 
 
+def _fitting(table: Table, width: int) -> list[int]:
+    """Return the columns to show: all that are not expendable, and of those as many as there is room for."""
+    shown = list(range(len(table.headers)))
+    for header in table.expendable:
+        needed = [
+            _longest(table, number) if table.headers[number] in table.whole else min(FOLDED, _longest(table, number))
+            for number in shown
+        ]
+        if sum(needed) + GAP * (len(needed) - 1) + EDGES <= width:
+            break
+        shown.remove(table.headers.index(header))
+    return shown
+
+
+def _longest(table: Table, number: int) -> int:
+    from rich.cells import cell_len
+
+    texts = (table.headers[number], *(row[number] for row in table.rows))
+    return max(cell_len(line) for text in texts for line in text.splitlines() or [""])
+
+
 def table_html(table: Table) -> str:
-    """Return a table as HTML without any style of its own; everything is escaped."""
-    head = "".join(f"<th>{_lines(header)}</th>" for header in table.headers)
-    rows = "".join("<tr>" + "".join(f"<td>{_lines(cell)}</td>" for cell in row) + "</tr>" for row in table.rows)
+    """Return a table as HTML; everything is escaped.
+
+    Notebooks align the text of cells to the right and fold it anywhere; the little style that prevents this stands in
+    each cell, and where styles are taken out the table reads well without.
+    """
+    styles = [ID_STYLE if header in table.whole else TEXT_STYLE for header in table.headers]
+    head = "".join(f"<th {ID_STYLE}>{_lines(header)}</th>" for header in table.headers)
+    rows = "".join(
+        "<tr>" + "".join(f"<td {style}>{_lines(cell)}</td>" for style, cell in zip(styles, row, strict=True)) + "</tr>"
+        for row in table.rows
+    )
     caption = f"<caption>{_lines(table.title)}</caption>" if table.title else ""
     return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 

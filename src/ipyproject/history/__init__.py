@@ -18,11 +18,12 @@ from ipyproject.history.records import (
     Status,
     as_document,
 )
-from ipyproject.history.store import HistoryWarning, SessionFilter, Store
+from ipyproject.history.store import Comparison, HistoryWarning, SessionFilter, Store
 
 __all__ = [
     "ABSENT",
     "BaseRecorder",
+    "Comparison",
     "Difference",
     "ErrorRecord",
     "HistoryWarning",

@@ -42,14 +42,20 @@ class Database(ABC):
     Attributes:
         location: Where it is, for messages; never with a password.
         notices: What the user should be told about how it was opened.
+        merges_in_order: An INTERSECT of lists in one order is merged while they are read, up to the LIMIT.
     """
 
     location: str
     notices: Sequence[str] = ()
+    merges_in_order = False
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[Statements]:
         """Return a transaction for writing; one within another joins it."""
+
+    @abstractmethod
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """Insert the rows that are not there yet; within a transaction."""
 
     @abstractmethod
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict
 from ipyproject.history.background import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from subprocess import Popen
 
 TIMEOUT_SECONDS = 10.0
@@ -38,7 +38,10 @@ _QUIET = {
     "GIT_ALLOW_PROTOCOL": "none",  # ... nor anything else
     "LC_ALL": "C",
 }
-_OPTIONS = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "gc.auto=0", "--no-pager")
+_OPTIONS = (
+    "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "gc.auto=0", "--no-pager",
+    "--literal-pathspecs",
+)  # fmt: skip
 _STATUS = (
     "status",
     "--porcelain=v2",
@@ -58,8 +61,8 @@ class GitFacts(TypedDict, total=False):
     Attributes:
         commit: The commit's hash; None before the first.
         branch: The branch's name; None when HEAD is detached.
-        dirty: Whether anything in the whole repository differs from the commit, untracked files that are not ignored
-            included. Missing when that took too long.
+        dirty: Whether anything of what is looked at differs from the commit, untracked files that are not ignored
+            included. Missing when that took too long, or when nothing of it lies in the repository.
         diff_hash: The SHA-256 of the difference: equal trees have equal hashes. None where nothing differs.
     """
 
@@ -70,13 +73,18 @@ class GitFacts(TypedDict, total=False):
 
 
 def start_git_facts(
-    root: Path, then: Callable[[GitFacts], object] | None = None, *, timeout: float = TIMEOUT_SECONDS
+    root: Path,
+    then: Callable[[GitFacts], object] | None = None,
+    *,
+    paths: Sequence[Path] = (),
+    timeout: float = TIMEOUT_SECONDS,
 ) -> Finding[GitFacts]:
     """Ask git beside the main path; the arguments are those of `git_facts`.
 
     Args:
         root: A folder.
         then: Called in a thread with the facts, unless there are none.
+        paths: What is looked at.
         timeout: Seconds.
     """
 
@@ -84,11 +92,12 @@ def start_git_facts(
         if facts and then is not None:
             then(facts)
 
-    return Finding(lambda given_up: git_facts(root, timeout=timeout, given_up=given_up, early=tell), tell)
+    return Finding(lambda given_up: git_facts(root, paths, timeout=timeout, given_up=given_up, early=tell), tell)
 
 
 def git_facts(
     root: Path,
+    paths: Sequence[Path] = (),
     *,
     timeout: float = TIMEOUT_SECONDS,
     given_up: Event | None = None,
@@ -96,17 +105,19 @@ def git_facts(
 ) -> GitFacts:
     """Return what git says about the repository that a folder lies in; never raises.
 
-    The repository is looked at as a whole, also when the folder is only a part of it. Nothing is written, asked for,
-    fetched, and no hook, monitor or other helper of the repository is started, but for filters of its changed files.
+    Nothing is written, asked for, fetched, and no hook, monitor or other helper of the repository is started, but for
+    filters of its changed files.
 
     Args:
         root: The folder.
+        paths: The files and folders that are looked at for changes; those that are not there, or not in the
+            repository, don't matter. Without any, the repository as a whole, also when the folder is only a part of it.
         timeout: Seconds; a git that takes longer is killed, with all that it started.
         given_up: When this is set, git is killed at once.
         early: Called with commit, branch and whether anything differs, before what differs is looked into.
     """
     try:
-        return _Git(timeout, given_up or Event(), early).facts(root)
+        return _Git(timeout, given_up or Event(), early).facts(root, paths)
     except Exception:  # noqa: BLE001 - whatever a repository is like, a session opens in it
         return {}
 
@@ -147,8 +158,12 @@ class _Git:
         self._given_up = given_up
         self._left = MAX_BYTES
 
-    def facts(self, root: Path, depth: int = 0) -> GitFacts:
-        output = self._run(root, *_STATUS, until=self._deadline - self._reserve)
+    def facts(self, root: Path, paths: Sequence[Path] = (), depth: int = 0) -> GitFacts:
+        until = self._deadline - self._reserve
+        known = self._known(root, paths)
+        if paths and not known:
+            return self._head(root)
+        output = self._run(root, *_STATUS, "--", *known, until=until)
         if output is None:
             return self._head(root)
         fields = output.decode("utf-8", "surrogateescape").split("\0")
@@ -163,9 +178,22 @@ class _Git:
         if changes and self._early is not None and not self._given_up.is_set():
             self._early({**facts})  # hashing many files may take longer than anybody waits
         facts["diff_hash"] = None
-        if changes and (top := self._run(root, *_TOP, until=self._deadline)):
-            facts["diff_hash"] = self._hash(Path(os.fsdecode(top.removesuffix(b"\n"))), changes, depth)
+        if changes and (top := self._top(root)):
+            facts["diff_hash"] = self._hash(top, changes, depth)
         return facts
+
+    def _known(self, root: Path, paths: Sequence[Path]) -> list[str]:
+        """Return those paths that lie in the repository: git would refuse the others, and with them all."""
+        below = [path for path in paths if path.is_relative_to(root) and os.pardir not in path.parts]
+        known = [str(path.relative_to(root)) for path in below]
+        if len(known) < len(paths) and (top := self._top(root)) is not None:
+            elsewhere = [path.resolve() for path in paths if path not in below]
+            known += [str(path) for path in elsewhere if path.is_relative_to(top)]
+        return known
+
+    def _top(self, root: Path) -> Path | None:
+        top = self._run(root, *_TOP, until=self._deadline)
+        return None if top is None else Path(os.fsdecode(top.removesuffix(b"\n")))
 
     def _head(self, root: Path) -> GitFacts:
         """Return what is known at once, where the status failed or took too long."""
@@ -190,7 +218,7 @@ class _Git:
                 return f"link {path.readlink()}"
             if stat.S_ISDIR(about.st_mode):
                 nested = depth < MAX_NESTED and (path / ".git").exists()
-                return f"folder {self.facts(path, depth + 1) if nested else ''}"
+                return f"folder {self.facts(path, depth=depth + 1) if nested else ''}"
             executable = bool(about.st_mode & stat.S_IXUSR)
             if not stat.S_ISREG(about.st_mode) or about.st_size > min(MAX_FILE, self._left) or self._is_over():
                 return f"large {executable} {about.st_size} {about.st_mtime_ns}"

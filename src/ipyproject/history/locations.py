@@ -6,11 +6,13 @@ import re
 from pathlib import Path
 
 from ipyproject.errors import HistoryError
+from ipyproject.masking import is_secret_name
 
 URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?=//)(.*)", re.DOTALL)
 SQLITE = "sqlite"
 POSTGRES = ("postgresql", "postgres")
-KINDS = "Known: a path, sqlite:///relative/path, sqlite:////absolute/path, postgresql://..."
+KINDS = "a path, sqlite:///relative/path, sqlite:////absolute/path, postgresql://..."
+MEND = "Mend SESSION_STORE in settings.py, or IPYPROJECT_SESSION_STORE."
 
 
 def sqlite_path(location: str | Path, *, root: Path | None = None) -> Path | None:
@@ -26,9 +28,9 @@ def sqlite_path(location: str | Path, *, root: Path | None = None) -> Path | Non
     elif kind in POSTGRES:
         return None
     elif kind != SQLITE:
-        raise HistoryError(f"There is no kind of session store called {url[1]!r}.", KINDS)
+        raise HistoryError(f"There is no kind of session store called {url[1]!r}; known are {KINDS}.", MEND)
     elif not url[2].startswith("///") or url[2] == "///":
-        raise HistoryError(f"{location!r} names no file: after sqlite: come three slashes and a path.", KINDS)
+        raise HistoryError(f"{location!r} names no file: after sqlite: come three slashes and a path.", MEND)
     else:
         path = Path(url[2][3:])
     return (root or Path.cwd()) / path.expanduser()
@@ -49,3 +51,21 @@ def without_password(location: str | Path) -> str:
         return f"{kind}://..."
     user, at, host = authority.rpartition("@")
     return f"{kind}://{user.partition(':')[0]}{at}{host}{path}"
+
+
+def without_any_password(location: str | Path) -> str | None:
+    """Return all of a location that tells its store from others: of an URL also the query, but for its passwords.
+
+    None for an URL that is cut short when it is shown.
+    """
+    shown = without_password(location)
+    url = URL.fullmatch(str(location))
+    if url is None or url[1].lower() == SQLITE:
+        return shown
+    if shown.endswith("//..."):
+        return None
+    from urllib.parse import parse_qsl, urlencode
+
+    query = parse_qsl(url[2].partition("?")[2], keep_blank_values=True)
+    kept = sorted((name, value) for name, value in query if not is_secret_name(name))
+    return f"{shown}?{urlencode(kept)}" if kept else shown

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ipyproject.history.comparison import flattened
 from ipyproject.history.recorder import BaseRecorder
 from ipyproject.history.records import ErrorRecord, RunRecord, SessionRecord
 from ipyproject.history.store import HistoryWarning
+from ipyproject.masking import is_hidden
 
 if TYPE_CHECKING:
     from ipyproject.history.records import NodeRecord
@@ -25,7 +27,7 @@ _PLAIN_FIELDS = frozenset(
     {
         "session_id", "run_id", "project", "package_name", "env", "start", "end", "package_version", "started_by",
         "pid", "process", "python", "platform", "ipyproject_version", "replay_of", "status", "parameters_hash",
-        "packages_hash", "runner", "user", "host", "project_root", "conf_files",
+        "packages_hash", "hidden_params", "runner", "user", "host", "project_root", "conf_files",
     }
 )  # fmt: skip
 _PLAIN_KINDS = frozenset({"session_packages", "metrics_logged", "nodes_finished"})  # names, numbers and sizes
@@ -50,8 +52,10 @@ class MaskingRecorder(BaseRecorder):
 
     def node_finished(self, run_id: str, record: NodeRecord) -> None:
         """Record how a node ended: names, numbers and sizes, which hold no secret."""
-        with _warnings_only():
+        try:  # as `_warnings_only`, at a tenth of its cost: a run has many nodes
             self._recorder.node_finished(run_id, record)
+        except HistoryWarning as warning:
+            _logger.warning("%s", warning)
 
 
 @contextmanager
@@ -83,9 +87,19 @@ def _masked(kind: str, argument: Any, masker: Masker) -> Any:
 
 
 def masked_record(record: AnyRecord, masker: Masker) -> AnyRecord:
-    """Return a record with the secrets in it hidden."""
+    """Return a record with the secrets in it hidden, and with the names of the parameters that hold them."""
     values = {each.name: getattr(record, each.name) for each in fields(record) if each.name not in _PLAIN_FIELDS}
-    return replace(record, **_fields(values, masker))
+    masked: dict[str, Any] = _fields(values, masker)
+    hidden = (*(record.hidden_params or ()), *_hidden_names(record.extra_params, masked["extra_params"]))
+    return replace(record, **masked, hidden_params=tuple(dict.fromkeys(hidden)))
+
+
+def _hidden_names(before: Mapping[str, Any], masked: Mapping[str, Any]) -> list[str]:
+    """Return the dotted names of what masking changed: what it leaves alone stays the very same object."""
+    if masked is before:
+        return []
+    known = flattened(before)
+    return [name for name, value in flattened(masked).items() if value is not known.get(name) and is_hidden(value)]
 
 
 def masked_error(error: ErrorRecord, masker: Masker) -> ErrorRecord:

@@ -42,12 +42,13 @@ MIGRATIONS = (
             "CREATE INDEX sessions_by_status ON sessions (status, session)",
             "CREATE INDEX sessions_by_parameters ON sessions (parameters_hash) WHERE parameters_hash IS NOT NULL",
             "CREATE INDEX sessions_by_packages ON sessions (packages_hash) WHERE packages_hash IS NOT NULL",
-            # A parameter's value is either a number or a text, each with its index; the type stands beside it.
+            # A parameter's value is either a number or a text, each with its index; the type stands beside it. What
+            # finds a value is all in its index, the session last: it gives sessions in the order of time.
             """CREATE TABLE parameters (
                 session INTEGER NOT NULL, key TEXT NOT NULL, type TEXT NOT NULL, number REAL, text TEXT,
                 PRIMARY KEY (session, key)) WITHOUT ROWID""",
             "CREATE INDEX parameters_by_number ON parameters (key, number, session) WHERE number IS NOT NULL",
-            "CREATE INDEX parameters_by_text ON parameters (key, text, session) WHERE text IS NOT NULL",
+            "CREATE INDEX parameters_by_text ON parameters (key, text, type, session) WHERE text IS NOT NULL",
             """CREATE TABLE facts (
                 session INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,
                 PRIMARY KEY (session, name)) WITHOUT ROWID""",

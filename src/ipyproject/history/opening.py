@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ipyproject.errors import HistoryError
 from ipyproject.history.folders import PRIVATE_FOLDER
-from ipyproject.history.locations import sqlite_path, without_password
+from ipyproject.history.locations import sqlite_path, without_any_password
 from ipyproject.history.spool import Spool, temporary_folder
 
 if TYPE_CHECKING:
@@ -73,11 +73,25 @@ def open_for_reading(location: str | Path, *, root: Path | None = None) -> Store
 
 
 def spool_of(location: str | Path, *, root: Path | None = None) -> Spool:
-    """Return where the events of a store wait while it can't be written: beside it, else in the temporary folder."""
-    path = sqlite_path(location, root=root)
-    name = str(path or without_password(location))
+    """Return where the events of a store wait while it can't be written: beside it, else in the temporary folder.
+
+    What was to go to a store whose name makes no sense waits for whatever store the project has next.
+
+    Args:
+        location: See `open_store`.
+        root: The project's; a store of no project takes in only what was meant for it.
+    """
+    of_project, root = root is not None, root or Path.cwd()
+    anybodys = [root / PRIVATE_FOLDER / "spool", temporary_folder(str(root))]
+    try:
+        path = sqlite_path(location, root=root)
+    except HistoryError:
+        return Spool(anybodys)
+    name = str(path) if path is not None else without_any_password(location)
+    if name is None:
+        return Spool(anybodys)
     if path is not None:
         beside = path.parent / f"{path.name}-spool"
     else:
-        beside = (root or Path.cwd()) / PRIVATE_FOLDER / f"spool-{sha256(name.encode()).hexdigest()[:8]}"
-    return Spool([beside, temporary_folder(name)])
+        beside = root / PRIVATE_FOLDER / f"spool-{sha256(name.encode()).hexdigest()[:8]}"
+    return Spool([beside, temporary_folder(name)], shared=anybodys if of_project else ())

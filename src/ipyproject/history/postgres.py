@@ -8,8 +8,8 @@ import re
 import socket
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from threading import Event, Lock, RLock, Thread
-from time import monotonic
+from threading import Lock, RLock, Thread
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.errors import HistoryError
@@ -18,7 +18,8 @@ from ipyproject.history.locations import without_password
 from ipyproject.history.store import StoreBusyError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from types import ModuleType
 
     import psycopg
 
@@ -28,6 +29,8 @@ SCHEMA = "ipyproject"  # other tables of the database are none of our business
 TURN = 0x6970_7972  # the advisory lock of those who write, one after the other as in SQLite
 RECORDING_SECONDS = 0.4  # what a run waits for an answer
 READING_SECONDS = 10.0
+SENT_AT_ONCE = 8  # statements; their answers are waited for together
+MANY = 100  # rows that are worth a COPY, which takes two ways to the server and back
 ON_CONNECTING = (
     f"SET search_path TO {SCHEMA}; SET client_encoding TO 'UTF8'; SET statement_timeout TO %d; "
     "SET lock_timeout TO %d; SET idle_in_transaction_session_timeout TO 10000"
@@ -59,18 +62,21 @@ class PostgresDatabase(Database):
     """
 
     def __init__(self, url: str, *, recording: bool = False) -> None:
-        _import_psycopg()
+        psycopg = _import_psycopg()
         self.location = without_password(url)
         self._seconds = RECORDING_SECONDS if recording else READING_SECONDS
         self._lock = RLock()
         self._within_transaction = False
+        self._unsent: list[tuple[str, _Answer]] = []
         password = _checked_password(url, self.location)
         with self._explained(password):
             self._connection = self._connect(url)
+        self._watch = _Watch(self._connection, self._seconds)
+        self._composer = psycopg.ClientCursor(self._connection)
         milliseconds = int(self._seconds * 1000)
         try:
             with self._waiting():
-                self.execute(ON_CONNECTING % (milliseconds, milliseconds))
+                self._ask(ON_CONNECTING % (milliseconds, milliseconds))
         except BaseException:
             self.close()
             raise
@@ -112,9 +118,11 @@ class PostgresDatabase(Database):
             with self._waiting():
                 self._within_transaction = True
                 try:
-                    self.execute(f"BEGIN; SELECT pg_advisory_xact_lock({TURN})")
+                    self.execute("BEGIN")
+                    self.execute(f"SELECT pg_advisory_xact_lock({TURN})")
                     yield self
                     self.execute("COMMIT")
+                    self._send()
                 except BaseException:
                     self._roll_back()
                     raise
@@ -124,26 +132,70 @@ class PostgresDatabase(Database):
     def _roll_back(self) -> None:
         import psycopg
 
+        self._unsent.clear()
         with suppress(psycopg.Error):
-            self.execute("ROLLBACK")
+            self._ask("ROLLBACK")
 
-    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
-        """Execute one statement of the open transaction."""
-        with self._watch.statement():
-            return self._connection.execute(_placeholders(sql), parameters or None)
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> _Answer:
+        """Execute one statement of the open transaction, together with the next ones: when an answer is looked at.
+
+        The way to the server and back takes longer than most statements. An error in one comes with a later one.
+        """
+        text = self._composer.mogrify(_placeholders(sql), parameters) if parameters else sql
+        answer = _Answer(self._send)
+        self._unsent.append((text, answer))
+        if len(self._unsent) >= SENT_AT_ONCE:
+            self._send()
+        return answer
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Execute one statement of the open transaction for each of the rows."""
-        cursor, rows = self._connection.cursor(), list(rows)
+        for row in rows:
+            self.execute(sql, row)
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        if rows and (len(rows) < MANY or not self._copied(table, columns, rows)):
+            places = f"({', '.join(['%s'] * len(columns))})"
+            values = ", ".join([self._composer.mogrify(places, row) for row in rows])
+            self.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values} ON CONFLICT DO NOTHING")  # noqa: S608
+
+    def _copied(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> bool:
+        """Insert new rows in the way that takes a tenth of the time; return False when one is there already."""
+        import psycopg
+
+        self.execute("SAVEPOINT copying")
+        self._send()
+        try:
+            sql = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+            with self._watch.statement(), self._connection.cursor() as cursor, cursor.copy(sql) as copy:
+                for row in rows:
+                    copy.write_row(row)
+        except psycopg.errors.UniqueViolation:
+            self.execute("ROLLBACK TO SAVEPOINT copying")
+            return False
+        return True
+
+    def _send(self) -> None:
+        """Send the statements that wait, and take in their answers."""
+        unsent, self._unsent = self._unsent, []
+        if unsent:
+            with self._watch.statement():
+                results = self._composer.execute("; ".join(text for text, _ in unsent))
+            for _, answer in unsent:
+                answer.arrived(results.rowcount, results.fetchall() if results.description else [])
+                results.nextset()
+
+    def _ask(self, sql: str, parameters: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
+        """Send one statement by itself."""
         with self._watch.statement():
-            cursor.executemany(_placeholders(sql), rows)
+            return self._connection.execute(_placeholders(sql), parameters or None)
 
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         with self._lock:
             if self._within_transaction:
                 return self.execute(sql, parameters).fetchall()
             with self._waiting():
-                return self.execute(sql, parameters).fetchall()
+                return self._ask(sql, parameters).fetchall()
 
     def tables(self) -> set[str]:
         return {name for (name,) in self.read("SELECT tablename FROM pg_tables WHERE schemaname = ?", (SCHEMA,))}
@@ -167,9 +219,8 @@ class PostgresDatabase(Database):
     @contextmanager
     def _waiting(self) -> Iterator[None]:
         """Wait for the answers to statements, but not for ever."""
-        self._watch = _Watch(self._connection, self._seconds)
         try:
-            with self._explained(), self._watch:
+            with self._explained():
                 yield
         except HistoryError:
             if self._watch.has_hung_up:
@@ -194,32 +245,65 @@ class PostgresDatabase(Database):
             raise kind(f"{self.location} can't be used: {said}.", "Check the server and the URL.") from None
 
 
+class _Answer:
+    """What a statement gives; looking at it sends the statement, where that has not been done.
+
+    Args:
+        send: Sends it.
+    """
+
+    def __init__(self, send: Callable[[], None]) -> None:
+        self._send = send
+        self._rowcount: int | None = None
+        self._rows: list[Row] = []
+
+    def arrived(self, rowcount: int, rows: list[Row]) -> None:
+        """Take in what the server answered."""
+        self._rowcount, self._rows = rowcount, rows[::-1]
+
+    @property
+    def rowcount(self) -> int:
+        """The number of rows that were written, or found."""
+        if self._rowcount is None:
+            self._send()
+        return self._rowcount or 0
+
+    def fetchone(self) -> Row | None:
+        """Return the next row, or None."""
+        return self._rows.pop() if self.rowcount and self._rows else None
+
+    def fetchall(self) -> list[Row]:
+        """Return all rows that are left."""
+        return [self._rows.pop() for _ in range(len(self._rows))] if self.rowcount else []
+
+
 class _Watch:
     """Hang up a connection on which an answer does not come in time.
 
+    The thread that looks after it ends when nothing has been asked for a while: starting one takes as long as asking.
+
     Args:
-        connection: What is watched while within a ``with`` block.
-        seconds: How long one statement may take, give or take a quarter.
+        connection: What is watched.
+        seconds: How long one answer may take, give or take a quarter.
     """
 
     def __init__(self, connection: psycopg.Connection[Row], seconds: float) -> None:
         self._connection = connection
         self._seconds = seconds
-        self._over = Event()
         self._lock = Lock()
         self._asked: float | None = None
+        self._last_asked = 0.0
+        self._is_watching = False
         self.has_hung_up = False
-
-    def __enter__(self) -> None:
-        Thread(target=self._watch, name="ipyproject-watch", daemon=True).start()
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
 
     @contextmanager
     def statement(self) -> Iterator[None]:
-        """Watch the time that one statement takes."""
-        self._asked = monotonic()
+        """Watch the time that one answer takes."""
+        with self._lock:
+            self._asked = self._last_asked = monotonic()
+            if not self._is_watching:
+                self._is_watching = True
+                Thread(target=self._watch, name="ipyproject-watch", daemon=True).start()
         try:
             yield
         finally:
@@ -227,23 +311,27 @@ class _Watch:
                 self._asked = None
 
     def _watch(self) -> None:
-        while not (self._over.wait(self._seconds / 4) or self.has_hung_up):
+        while self._is_watching:
+            sleep(self._seconds / 4)
             with self._lock, suppress(Exception):
-                if self._asked is not None and monotonic() - self._asked > self._seconds:
+                since = monotonic() - self._last_asked
+                self._is_watching = since <= self._seconds
+                if self._asked is not None and since > self._seconds:
                     self.has_hung_up = True
                     with socket.socket(fileno=os.dup(self._connection.fileno())) as line:
                         line.shutdown(socket.SHUT_RDWR)
 
 
-def _import_psycopg() -> None:
+def _import_psycopg() -> ModuleType:
     try:
-        import psycopg  # noqa: F401
+        import psycopg
     except ImportError as error:
         reason = str(error).partition("\n")[0]
         raise HistoryError(
             f"A PostgreSQL store needs psycopg 3, which can't be imported: {reason}.",
             "pip install 'ipyproject[postgres]'",
         ) from None
+    return psycopg
 
 
 def _checked_password(url: str, location: str) -> str | None:

@@ -2,7 +2,8 @@
 
 One condition drives: the index of its table gives the sessions that fit, and the other conditions are looked up for
 each of them. An index of equal values gives them in the order of time, so that the first few of a frequent value cost
-as little as the only few of a rare one; where several conditions are asked for, the rarest drives.
+as little as the only few of a rare one; where several conditions are asked for, the rarest drives. Where all are
+frequent and the database can do it, several drive: their sessions, in one order, are merged as they are read.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from ipyproject.history.records import Status
 from ipyproject.history.values import parameter_rows, storable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterable, Iterator
 
-    from ipyproject.history.database import Row
+    from ipyproject.history.database import Database
     from ipyproject.history.store import Comparison, SessionFilter
     from ipyproject.history.values import ParameterRow
 
@@ -67,53 +68,67 @@ class SessionSearch:
 
     Args:
         where: Which sessions.
-        read: Executes a query.
+        database: Where they are.
 
     Raises:
         HistoryError: A comparison makes no sense.
     """
 
-    def __init__(self, where: SessionFilter, read: Callable[[str, tuple[Any, ...]], list[Row]]) -> None:
-        self._read = read
+    def __init__(self, where: SessionFilter, database: Database) -> None:
+        self._read = database.read
         self._times = list(_on_time(where))
         self._conditions = list(_conditions(where))
-        self._driver = self._rarest()
+        self._drivers = self._choose_drivers(mergeable=database.merges_in_order)
+        if len(self._drivers) > 1:
+            self._times.append(self._overlap())
 
     def keys(self, before: int | None, limit: int) -> list[int]:
         """Return the keys of the next `limit` sessions, only those smaller than `before`."""
-        rest = [each.as_lookup() for each in self._conditions if each is not self._driver]
+        rest = [each.as_lookup() for each in self._conditions if each not in self._drivers]
         if before is not None:
             rest.append(Query("d.session < ?", (before,)))
-        # A session may have several runs of one pipeline; of everything else it has one.
-        column = "DISTINCT d.session" if self._driver and self._driver.table == "runs" else "d.session"
-        query = self._driven_by(self._driver, column, rest)
-        found = self._read(f"{query.sql} ORDER BY d.session DESC LIMIT {limit:d}", query.parameters)
-        return [key for (key,) in found]
+        merged = [self._driven_by(driver, rest) for driver in self._drivers]
+        sql = f"{' INTERSECT '.join(each.sql for each in merged)} ORDER BY 1 DESC LIMIT {limit:d}"
+        return [key for (key,) in self._read(sql, _values(merged))]
 
-    def _rarest(self) -> Condition | None:
-        """Return the condition that drives; None when all sessions are gone through."""
+    def _choose_drivers(self, *, mergeable: bool) -> list[Condition | None]:
+        """Return the conditions that drive; None where all sessions are gone through."""
         indexed = [each for each in self._conditions if each.indexed]
         ordered = [each for each in indexed if each.ordered]
         if len(self._conditions) > len(ordered) or len(ordered) > 1:
             counts = [(self._count(each), each) for each in indexed]
             count, rarest = min(counts, default=(FEW, None), key=lambda counted: counted[0])
-            if count < FEW:
-                return rarest
-        return ordered[0] if ordered else None
+            if rarest is not None and count < FEW:
+                return [rarest]
+        if mergeable and ordered == self._conditions:  # what is looked up besides would be for all, and not for a few
+            return [*ordered] or [None]
+        return [ordered[0] if ordered else None]
+
+    def _overlap(self) -> Query:
+        """Return the time in which sessions of all the drivers lie; they may never have met."""
+        ends = [self._driven_by(each, [], f"{end}(d.session)") for each in self._drivers for end in ("min", "max")]
+        [row] = self._read(f"SELECT {', '.join(f'({each.sql})' for each in ends)}", _values(ends))
+        if None in row:
+            return Query("1 = 0", ())
+        return Query("d.session BETWEEN ? AND ?", (max(row[::2]), min(row[1::2])))
 
     def _count(self, condition: Condition) -> int:
         """Return how many rows fit, up to `FEW`."""
-        query = self._driven_by(condition, "1", [])
+        query = self._driven_by(condition, [], "1")
         [[count]] = self._read(f"SELECT count(*) FROM ({query.sql} LIMIT {FEW}) AS found", query.parameters)  # noqa: S608
         return int(count)
 
-    def _driven_by(self, driver: Condition | None, columns: str, rest: list[Query]) -> Query:
+    def _driven_by(self, driver: Condition | None, rest: list[Query], columns: str | None = None) -> Query:
+        if columns is None:  # a session may have several runs of one pipeline; of everything else it has one
+            columns = "DISTINCT d.session" if driver and driver.table == "runs" else "d.session"
         conditions = [*([driver.as_driver()] if driver else ()), *self._times, *rest]
         filtered = f" WHERE {' AND '.join(each.sql for each in conditions)}" if conditions else ""
-        return Query(
-            f"SELECT {columns} FROM {driver.table if driver else 'sessions'} d{filtered}",  # noqa: S608
-            tuple(value for each in conditions for value in each.parameters),
-        )
+        table = driver.table if driver else "sessions"
+        return Query(f"SELECT {columns} FROM {table} d{filtered}", _values(conditions))  # noqa: S608
+
+
+def _values(queries: Iterable[Query]) -> tuple[Any, ...]:
+    return tuple(value for each in queries for value in each.parameters)
 
 
 def _on_time(where: SessionFilter) -> Iterator[Query]:

@@ -5,6 +5,7 @@ They are asked of the current project, or of the one that ``project_path`` lies 
     from ipyproject import history
 
     history.sessions(env="prod", params={"model.test_share": 0.3}).to_frame()
+    history.sessions(params="model.test_share>=0.3")
     history.session("latest~1").parameters
     history.compare("latest~1", "latest")
 """
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipyproject.errors import HistoryError
 from ipyproject.history.comparison import Difference, compare_sessions
+from ipyproject.history.conditions import parameter_filter
 from ipyproject.history.project_store import open_history
 from ipyproject.history.records import (
     MetricRecord,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from ipyproject.history.conditions import Conditions
     from ipyproject.history.store import Store
 
 
@@ -116,7 +119,7 @@ def sessions(
     status: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
-    params: Mapping[str, Any] | None = None,
+    params: Conditions | None = None,
     pipeline: str | None = None,
     project_path: str | Path | None = None,
 ) -> SessionList:
@@ -128,12 +131,14 @@ def sessions(
         status: ``open``, ``completed``, ``failed`` or ``interrupted``.
         since: Opened at this time (aware) or later.
         until: Opened before this time (aware).
-        params: With these parameters, nested or by dotted names.
+        params: With these parameters: values, nested or by dotted names; or conditions as on the command line,
+            ``"model.test_share>=0.3"`` or a list of such texts. A session without the parameter never fits.
         pipeline: With a run of this pipeline.
         project_path: A folder in the project.
 
     Raises:
-        HistoryError: The store can't be read, or the status is unknown.
+        HistoryError: The store can't be read, the status is unknown, or parameters can't be compared so.
+        ConfigError: A condition can't be read.
     """
     if status is not None and status not in {*Status}:
         raise HistoryError(f"No session has the status {status!r}.", f"Known: {', '.join(Status)}.")
@@ -142,8 +147,8 @@ def sessions(
         status=Status(status) if status is not None else None,
         since=since,
         until=until,
-        params=params or {},
         pipeline=pipeline,
+        **parameter_filter(params or {}),
     )
     with open_history(project_path) as store:
         return SessionList(store.sessions(limit, where))

@@ -6,8 +6,7 @@ import logging
 import os
 import warnings
 from abc import ABC, abstractmethod
-from itertools import groupby
-from operator import itemgetter
+from collections import defaultdict
 from pathlib import Path
 from threading import RLock, Timer
 from time import monotonic
@@ -122,7 +121,7 @@ class Recorder(BaseRecorder):
         self._closed = False
         self._kept: list[Event] = []  # what a new store would have to be told first
         self._pending: list[Event] = []  # not known to have been written
-        self._nodes: list[tuple[str, NodeRecord]] = []
+        self._nodes: defaultdict[str, list[NodeRecord]] = defaultdict(list)  # by their runs
         self._timer: Timer | None = None
         self._due = 0.0
         self._reopened = False
@@ -156,16 +155,18 @@ class Recorder(BaseRecorder):
     def node_finished(self, run_id: str, record: NodeRecord) -> None:
         """Record how a node ended; it is written at the latest `FLUSH_SECONDS` from now."""
         with self._lock:
-            self._nodes.append((run_id, record))
-            if self._timer is None or monotonic() > self._due or len(self._nodes) >= FLUSH_NODES:
-                self._flush_or_wait()
+            nodes = self._nodes[run_id]
+            nodes.append(record)
+            is_due = len(nodes) >= FLUSH_NODES or monotonic() > self._due
+            if is_due or self._timer is None:
+                self._flush_or_wait(is_due=is_due)
         if self._notices:
             self._warn()
 
-    def _flush_or_wait(self) -> None:
+    def _flush_or_wait(self, *, is_due: bool) -> None:
         if os.getpid() != self._pid:
             return
-        if monotonic() > self._due or len(self._nodes) >= FLUSH_NODES:
+        if is_due:
             self._flush()
         else:
             # The next node may take hours: a thread that lives for a moment writes what has finished before it.
@@ -192,9 +193,8 @@ class Recorder(BaseRecorder):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for run_id, group in groupby(self._nodes, key=itemgetter(0)):
-            self._pending.append(Event("nodes_finished", (run_id, [record for _, record in group])))
-        self._nodes = []
+        self._pending += [Event("nodes_finished", each) for each in self._nodes.items()]
+        self._nodes = defaultdict(list)
         self._due = monotonic() + FLUSH_SECONDS
 
     def _write(self) -> None:

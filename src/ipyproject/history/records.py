@@ -59,7 +59,12 @@ def _read_time(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
+def _read_names(names: list[str] | None) -> tuple[str, ...] | None:
+    return None if names is None else tuple(names)
+
+
 # How fields are read back from a document that JSON held.
+NAMES = {"read": _read_names}
 TIME = {"read": _read_time}
 ERROR = {"read": _read_error}
 STATUS = {"read": Status}
@@ -79,6 +84,7 @@ class SessionRecord:
         package_version: The version of the project's package, where it has one.
         conf_source: The folder or archive that configuration came from.
         extra_params: The parameters given at opening; what JSON can't hold reads back as its type and repr.
+        hidden_params: Dotted names of those of them in which a secret was hidden; None where that is not known.
         started_by: The door: command line, notebook or a script.
         command_line: The process's arguments.
         invocation: More about the door: command path and flags, or the magic line and notebook, or the script.
@@ -109,6 +115,7 @@ class SessionRecord:
     package_version: str | None = None
     conf_source: str | None = None
     extra_params: Mapping[str, Any] = field(default_factory=dict)
+    hidden_params: tuple[str, ...] | None = field(default=None, metadata=NAMES)
     started_by: StartedBy = "script"
     command_line: tuple[str, ...] = field(default=(), metadata={"read": tuple})
     invocation: Mapping[str, Any] = field(default_factory=dict)
@@ -140,7 +147,9 @@ class RunRecord:
         start: When it began (aware, UTC).
         selection: What was asked for: ``{"pipeline": "modelling", "tags": [...], ...}``.
         runner: The runner's class.
+        runner_options: Its public attributes as the run began; None where they are not known.
         extra_params: The parameters given for this run.
+        hidden_params: As of a session.
         status: RUNNING until it has ended.
         end: When it ended.
         exception: What it failed with.
@@ -151,7 +160,9 @@ class RunRecord:
     start: datetime = field(metadata=TIME)
     selection: Mapping[str, Any] = field(default_factory=dict)
     runner: str = ""
+    runner_options: Mapping[str, Any] | None = None
     extra_params: Mapping[str, Any] = field(default_factory=dict)
+    hidden_params: tuple[str, ...] | None = field(default=None, metadata=NAMES)
     status: Status = field(default=Status.RUNNING, metadata=STATUS)
     end: datetime | None = field(default=None, metadata=TIME)
     exception: ErrorRecord | None = field(default=None, metadata=ERROR)

@@ -36,10 +36,12 @@ class Spool:
 
     Args:
         folders: Where files may lie, the preferred one first; made when they are needed.
+        shared: Where files may lie, too, that any store may take in; nothing is written there.
     """
 
-    def __init__(self, folders: Sequence[Path]) -> None:
+    def __init__(self, folders: Sequence[Path], *, shared: Sequence[Path] = ()) -> None:
         self._folders = folders
+        self._shared = shared
 
     def write(self, session_id: str, events: Iterable[Event], *, begun: Path | None = None) -> Path | None:
         """Append events to a session's file.
@@ -92,17 +94,30 @@ class Spool:
                 events, last_written = _read(path), path.stat().st_mtime
             except OSError:  # another process took it
                 continue
-            if not _ended(events, last_written):
+            if not _ended(events, last_written) or (owned := self._owned(path)) is None:
                 continue
             with store.batch():
                 for event in events:
                     _write_known(event, store)
-            path.unlink(missing_ok=True)
+            owned.unlink(missing_ok=True)
             taken += 1
         return taken
 
+    def _owned(self, path: Path) -> Path | None:
+        """Return where a file is once it waits for this store alone; None when another store took it."""
+        if path.parent not in self._shared:
+            return path
+        for folder in self._folders:  # of which one is on the same disk
+            with suppress(OSError):
+                make_folder(folder.parent)
+                folder.mkdir(mode=0o700, exist_ok=True)
+                return path.rename(folder / path.name)
+        return None
+
     def _waiting(self) -> list[Path]:
-        return sorted(path for folder in self._folders if _is_ours(folder) for path in folder.glob(f"*{SUFFIX}"))
+        return sorted(
+            path for folder in (*self._folders, *self._shared) if _is_ours(folder) for path in folder.glob(f"*{SUFFIX}")
+        )
 
 
 def _is_ours(folder: Path) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from ipyproject.errors import HistoryError
-from ipyproject.history.ids import microseconds
+from ipyproject.history.ids import EPOCH, MICROSECOND, microseconds
 from ipyproject.history.migrations import is_up_to_date, migrate
 from ipyproject.history.records import as_document
 from ipyproject.history.sqlreading import SqlReading
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from ipyproject.history.database import Database, Statements
+    from ipyproject.history.database import Database, Row, Statements
     from ipyproject.history.records import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, Status
 
 LONGEST_NAME = 500  # characters
-INSERTED_AT_ONCE = 100  # rows
+PARAMETER_COLUMNS = ("session", "key", "type", "number", "text")
+NODE_COLUMNS = ("run", "started", "name", "status", "duration", "outputs")
 DELETED_AT_ONCE = 100  # sessions; others who write wait for them
+
+Ending: TypeAlias = "tuple[str, int | None, str | None]"  # status, end and exception as they are stored
 
 
 class SqlStore(SqlReading):
@@ -58,21 +62,23 @@ class SqlStore(SqlReading):
 
     def session_opened(self, record: SessionRecord) -> None:
         with self.database.transaction() as statements:
-            if _find(statements, "session", record.session_id) is not None:
-                return
-            key = _free_key(statements, "session", record.start)
+            key = microseconds(record.start)
             document = to_json(as_document(record))
-            statements.execute(
+            values = (record.session_id, storable(record.project), storable(record.env), *_ending(record), document)
+            while not statements.execute(
                 "INSERT INTO sessions (session, session_id, project, env, status, ended, exception, record) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (key, record.session_id, storable(record.project), storable(record.env), *_ending(record), document),
-            )
-            _index_parameters(statements, key, record.extra_params)
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (key, *values),
+            ).rowcount:
+                if _find(statements, "session", record.session_id) is not None:
+                    return
+                key += 1  # another session has this one
+            self._index_parameters(key, record.extra_params)
 
     def session_described(self, session_id: str, details: Mapping[str, Any]) -> None:
         with self.database.transaction() as statements:
-            key = _session_key(statements, session_id)
-            [text] = statements.execute("SELECT record FROM sessions WHERE session = ?", (key,)).fetchone()
+            found = statements.execute("SELECT session, record FROM sessions WHERE session_id = ?", (session_id,))
+            key, text = found.fetchone() or _no_record("session", session_id)
             statements.execute(
                 "UPDATE sessions SET record = ? WHERE session = ?", (to_json(json.loads(text) | dict(details)), key)
             )
@@ -82,7 +88,12 @@ class SqlStore(SqlReading):
             key = _session_key(statements, session_id)
             _keep_document(statements, "parameters_hash", key, parameters)
             statements.execute("DELETE FROM parameters WHERE session = ?", (key,))
-            _index_parameters(statements, key, parameters)
+            self._index_parameters(key, parameters)
+
+    def _index_parameters(self, session: int, parameters: Mapping[str, Any]) -> None:
+        # A name with a dot may give the same path as a nested one: the first is found, both stand in the document.
+        rows = [(session, *row) for row in parameter_rows(parameters)]
+        self.database.insert("parameters", PARAMETER_COLUMNS, rows)
 
     def session_packages(self, session_id: str, packages: Mapping[str, str]) -> None:
         with self.database.transaction() as statements:
@@ -113,42 +124,31 @@ class SqlStore(SqlReading):
         self, session_id: str, status: Status, end: datetime, exception: ErrorRecord | None = None
     ) -> None:
         with self.database.transaction() as statements:
-            key = _session_key(statements, session_id)
-            statements.execute(
-                "UPDATE sessions SET status = ?, ended = ?, exception = ? WHERE session = ?",
-                (str(status), microseconds(end), _error_text(exception), key),
-            )
+            _end(statements, "session", session_id, (str(status), microseconds(end), _error_text(exception)))
 
     def run_started(self, record: RunRecord) -> None:
         with self.database.transaction() as statements:
-            if _find(statements, "run", record.run_id) is not None:
-                return
-            session = _session_key(statements, record.session_id)
             pipeline = record.selection.get("pipeline")
-            statements.execute(
+            document = to_json(as_document(record))
+            values = (storable(pipeline) if isinstance(pipeline, str) else None, *_ending(record), document)
+            key = microseconds(record.start)
+            while not statements.execute(
                 "INSERT INTO runs (run, run_id, session, pipeline, status, ended, exception, record) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    _free_key(statements, "run", record.start),
-                    record.run_id,
-                    session,
-                    storable(pipeline) if isinstance(pipeline, str) else None,
-                    *_ending(record),
-                    to_json(as_document(record)),
-                ),
-            )
+                "SELECT ?, ?, session, ?, ?, ?, ?, ? FROM sessions WHERE session_id = ? ON CONFLICT DO NOTHING",
+                (key, record.run_id, *values, record.session_id),
+            ).rowcount:
+                if _find(statements, "run", record.run_id) is not None:
+                    return
+                _session_key(statements, record.session_id)
+                key += 1  # another run has this one
 
     def nodes_finished(self, run_id: str, nodes: Sequence[NodeRecord]) -> None:
         with self.database.transaction() as statements:
-            rows = _node_rows(_run_key(statements, run_id), nodes)
-            _insert(statements, "nodes (run, started, name, status, duration, outputs)", rows)
+            self.database.insert("nodes", NODE_COLUMNS, _node_rows(_run_key(statements, run_id), nodes))
 
     def run_finished(self, run_id: str, status: Status, end: datetime, exception: ErrorRecord | None = None) -> None:
         with self.database.transaction() as statements:
-            statements.execute(
-                "UPDATE runs SET status = ?, ended = ?, exception = ? WHERE run = ?",
-                (str(status), microseconds(end), _error_text(exception), _run_key(statements, run_id)),
-            )
+            _end(statements, "run", run_id, (str(status), microseconds(end), _error_text(exception)))
 
     def delete(self, session_ids: Sequence[str]) -> int:
         deleted = 0
@@ -178,26 +178,27 @@ def _find(statements: Statements, kind: str, identifier: str) -> int | None:
 
 
 def _session_key(statements: Statements, session_id: str) -> int:
-    if (key := _find(statements, "session", session_id)) is None:
-        raise UnknownRecordError(f"The store has no session {session_id!r}.")
-    return key
+    key = _find(statements, "session", session_id)
+    return _no_record("session", session_id) if key is None else key
 
 
 def _run_key(statements: Statements, run_id: str) -> int:
-    if (key := _find(statements, "run", run_id)) is None:
-        raise UnknownRecordError(f"The store has no run {run_id!r}.")
-    return key
+    key = _find(statements, "run", run_id)
+    return _no_record("run", run_id) if key is None else key
 
 
-def _free_key(statements: Statements, kind: str, start: datetime) -> int:
-    """Return the first key from `start` on, in microseconds, that no session or run has yet."""
-    key = microseconds(start)
-    while statements.execute(f"SELECT 1 FROM {kind}s WHERE {kind} = ?", (key,)).fetchone():  # noqa: S608
-        key += 1
-    return key
+def _no_record(kind: str, identifier: str) -> NoReturn:
+    raise UnknownRecordError(f"The store has no {kind} {identifier!r}.")
 
 
-def _ending(record: SessionRecord | RunRecord) -> tuple[str, int | None, str | None]:
+def _end(statements: Statements, kind: str, identifier: str, ending: Ending) -> None:
+    """Write how a session or run ended."""
+    sql = f"UPDATE {kind}s SET status = ?, ended = ?, exception = ? WHERE {kind}_id = ?"  # noqa: S608
+    if not statements.execute(sql, (*ending, identifier)).rowcount:
+        _no_record(kind, identifier)
+
+
+def _ending(record: SessionRecord | RunRecord) -> Ending:
     ended = None if record.end is None else microseconds(record.end)
     return str(record.status), ended, _error_text(record.exception)
 
@@ -206,19 +207,17 @@ def _error_text(error: ErrorRecord | None) -> str | None:
     return None if error is None else to_json([error.type, error.message, error.traceback])
 
 
-def _node_rows(run: int, nodes: Sequence[NodeRecord]) -> list[tuple[Any, ...]]:
-    outputs = many_json([each.outputs for each in nodes])
-    return [
-        (
-            run,
-            microseconds(each.start),
-            _index_text(each.name),
-            each.status.value,
-            each.duration,
-            text if text != "{}" else None,
-        )
-        for each, text in zip(nodes, outputs, strict=True)
-    ]
+def _node_rows(run: int, nodes: Sequence[NodeRecord]) -> list[Row]:
+    # By columns, and without a call for each node where that can be: a run may have ten thousands of them.
+    names = [each.name for each in nodes]
+    together = "".join(names)
+    if storable(together) != together or max(map(len, names), default=0) > LONGEST_NAME:
+        names = [_index_text(name) for name in names]
+    started = [(each.start - EPOCH) // MICROSECOND for each in nodes]
+    statuses = [each.status.value for each in nodes]
+    durations = [each.duration for each in nodes]
+    outputs = [None if text == "{}" else text for text in many_json(each.outputs for each in nodes)]
+    return [*zip(repeat(run), started, names, statuses, durations, outputs)]
 
 
 def _keep_document(statements: Statements, column: str, session: int, content: Mapping[str, Any]) -> None:
@@ -227,23 +226,6 @@ def _keep_document(statements: Statements, column: str, session: int, content: M
         "INSERT INTO documents (hash, document) VALUES (?, ?) ON CONFLICT DO NOTHING", (digest, document)
     )
     statements.execute(f"UPDATE sessions SET {column} = ? WHERE session = ?", (digest, session))  # noqa: S608
-
-
-def _index_parameters(statements: Statements, session: int, parameters: Mapping[str, Any]) -> None:
-    # A name with a dot may give the same path as a nested one: the first is found, both stand in the document.
-    rows = [(session, *row) for row in parameter_rows(parameters)]
-    _insert(statements, "parameters (session, key, type, number, text)", rows)
-
-
-def _insert(statements: Statements, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert the rows that are not there yet, many with each statement: that halves the time."""
-    for first in range(0, len(rows), INSERTED_AT_ONCE):
-        some = rows[first : first + INSERTED_AT_ONCE]
-        places = f"({', '.join('?' * len(some[0]))})"
-        statements.execute(
-            f"INSERT INTO {table} VALUES {', '.join([places] * len(some))} ON CONFLICT DO NOTHING",  # noqa: S608
-            [value for row in some for value in row],
-        )
 
 
 def _delete_session(statements: Statements, key: int) -> None:

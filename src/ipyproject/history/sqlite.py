@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 BUSY_SECONDS = 0.5
 MEMORY = ":memory:"
+INSERTED_AT_ONCE = 100  # rows with one statement: that halves the time
 
 # SQLite's primary result codes.
 BUSY, LOCKED, READONLY, IO_ERROR, CORRUPT, FULL, CANT_OPEN, NOT_A_DATABASE = 5, 6, 8, 10, 11, 13, 14, 26
@@ -76,6 +77,8 @@ class SqliteDatabase(Database):
         mend: See `open_file`.
     """
 
+    merges_in_order = True
+
     def __init__(self, path: Path | None, *, mend: bool = False) -> None:
         import sqlite3
 
@@ -116,6 +119,16 @@ class SqliteDatabase(Database):
                 except BaseException:
                     self._roll_back()
                     raise
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        places = f"({', '.join('?' * len(columns))})"
+        for first in range(0, len(rows), INSERTED_AT_ONCE):
+            some = rows[first : first + INSERTED_AT_ONCE]
+            self._connection.execute(
+                f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([places] * len(some))} "  # noqa: S608
+                "ON CONFLICT DO NOTHING",
+                [value for row in some for value in row],
+            )
 
     def is_current(self) -> bool:
         return _identity(self._path) == self._identity

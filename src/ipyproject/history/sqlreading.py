@@ -61,7 +61,7 @@ class SqlReading(Store):
     def _pages(self, limit: int | None, where: SessionFilter) -> Iterator[list[SessionRecord]]:
         unsure = where.status in {Status.OPEN, Status.INTERRUPTED}
         size = PAGE if limit is None or unsure else min(limit, PAGE)
-        search = SessionSearch(where, self.database.read)
+        search = SessionSearch(where, self.database)
         before: int | None = None
         while size > 0:
             # Keys first, then their records: a query that sorts or filters must not carry the documents along.

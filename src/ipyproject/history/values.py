@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import marshal
 import math
 from collections.abc import Mapping
 from hashlib import sha256
-from secrets import token_hex
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
 MAX_DEPTH = 60  # deeper structures, and those that contain themselves, are kept as type and repr
 MAX_REPR = 1000  # characters
@@ -91,8 +92,6 @@ def _described(value: Any) -> dict[str, str]:
 
 _compact = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _canonical = json.JSONEncoder(separators=(",", ":"), sort_keys=True, check_circular=False).encode
-_DIVIDER = token_hex(16)  # no value holds it
-_fast = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_described).encode
 
 
 def to_json(value: Any) -> str:
@@ -100,16 +99,28 @@ def to_json(value: Any) -> str:
     return _compact(plain(value))
 
 
-def many_json(values: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return each of many small mappings as JSON, in a third of the time; keys become strings."""
-    if not values:
-        return []
-    between: list[Any] = [_DIVIDER] * (2 * len(values) - 1)
-    between[::2] = values
-    try:
-        return _fast(between)[1:-1].split(f',"{_DIVIDER}",')
-    except (TypeError, ValueError, RecursionError):  # NaN, a key that is no text or number, something within itself
-        return [to_json(value) for value in values]
+def many_json(mappings: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return each of many small mappings as JSON; values that are alike are turned into it once."""
+    known: dict[bytes, str] = {}
+    return [_json_of(each, known) for each in mappings]
+
+
+def _json_of(mapping: Mapping[str, Any], known: dict[bytes, str]) -> str:
+    parts = []
+    for key, value in mapping.items():
+        if type(key) is not str:
+            return to_json(mapping)
+        try:
+            # Equal bytes mean equal values, of what records hold: a buffer would pass for its bytes. Version 2 has no
+            # references, in which equal values may differ.
+            alike = marshal.dumps(value, 2)
+        except ValueError:  # something else than what JSON holds
+            text = to_json(value)
+        else:
+            found = known.get(alike)
+            text = known[alike] = to_json(value) if found is None else found
+        parts.append(f"{_quoted(key)}:{text}")
+    return f"{{{','.join(parts)}}}"
 
 
 def content_hash(value: Any) -> tuple[str, str]:

@@ -37,6 +37,15 @@ def masked(value: Any, *, name: str | None = None) -> Any:
     return Masking().of(value, name=name)
 
 
+def is_hidden(value: Any) -> bool:
+    """Return whether a secret may have been hidden in some data: whether a text in it, at any depth, has its mark."""
+    if isinstance(value, str):
+        return HIDDEN in value
+    if isinstance(value, Mapping):
+        return any(map(is_hidden, value.values()))
+    return isinstance(value, (list, tuple, set, frozenset)) and any(map(is_hidden, value))
+
+
 class Masking:
     """One pass over some data.
 

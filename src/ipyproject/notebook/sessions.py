@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from IPython.core.error import UsageError
 
-from ipyproject.config import merge_params, parse_params
 from ipyproject.display.sessions import render_differences, render_session, render_sessions
 from ipyproject.history import SessionFilter, SessionHistory, Status, compare_sessions, moment, open_history
+from ipyproject.history.conditions import parameter_filter
 from ipyproject.notebook.arguments import split_line
 
 if TYPE_CHECKING:
@@ -66,11 +66,9 @@ def _filter(options: Namespace) -> SessionFilter:
     conditions: dict[str, Any] = {"env": options.env, "pipeline": options.pipeline}
     if options.status is not None:
         conditions["status"] = Status(options.status)
-    for given in options.param:
-        conditions["params"] = merge_params(conditions.get("params", {}), parse_params(given))
     if options.since is not None:
         conditions["since"] = moment(options.since)
-    return SessionFilter(**conditions)
+    return SessionFilter(**conditions, **parameter_filter(options.param))
 
 
 def _parser() -> _Parser:
@@ -79,7 +77,7 @@ def _parser() -> _Parser:
     listing = questions.add_parser(LIST, add_help=False)
     listing.add_argument("--env")
     listing.add_argument("--status", choices=[*Status])
-    listing.add_argument("--param", metavar="KEY=VALUE", action="append", default=[])
+    listing.add_argument("--param", metavar="KEY>=VALUE", action="append", default=[])
     listing.add_argument("--since", metavar="WHEN")
     listing.add_argument("--pipeline")
     listing.add_argument("--limit", type=int, default=20)
