@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from ipyproject import current
 from ipyproject.errors import ProjectNotFoundError
-from ipyproject.importing import explained, project_modules
+from ipyproject.importing import explained, is_own_package, project_modules
 from ipyproject.project import CONF_FOLDER, Project, find_project, read_project, working_directory
-from ipyproject.settings import load_settings
+from ipyproject.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,9 @@ def bootstrap_project(path: str | Path | None = None) -> Project:
     Raises:
         ProjectError: No project there, or its metadata or settings are broken. The previous project stays current.
     """
-    return _make_current(read_project(find_project(path)))
+    project = read_project(find_project(path))
+    make_current(project)
+    return project
 
 
 def configure_project(package_name: str) -> Project:
@@ -55,16 +57,16 @@ def configure_project(package_name: str) -> Project:
             f"No package {package_name!r} is installed.", "Install it, or open the project from its folder instead."
         )
     root = working_directory()
-    return _make_current(
-        Project(
-            root=root,
-            package_name=package_name,
-            project_name=package_name,
-            source_dir=None,
-            package_dir=_package_dir(spec),
-            conf_source=_conf_beside_or_inside(root, spec),
-        )
+    project = Project(
+        root=root,
+        package_name=package_name,
+        project_name=package_name,
+        source_dir=None,
+        package_dir=_package_dir(spec),
+        conf_source=_conf_beside_or_inside(root, spec),
     )
+    make_current(project)
+    return project
 
 
 def _package_dir(spec: ModuleSpec) -> Path:
@@ -125,7 +127,12 @@ def _put_back(before: current.CurrentSnapshot, modules: dict[str, ModuleType]) -
     current.restore(before)
 
 
-def _make_current(project: Project) -> Project:
+def make_current(project: Project) -> Settings:
+    """Make a project the current one and read its settings.
+
+    Raises:
+        ProjectError: Its settings are broken. The previous project stays current.
+    """
     with unchanged_on_failure():
         previous = current.snapshot().project
         if previous is not None and _place_of(previous) != _place_of(project):
@@ -136,8 +143,7 @@ def _make_current(project: Project) -> Project:
             del sys.modules[name]
         current.set_project(project)
         importlib.invalidate_caches()
-        load_settings(project)
-    return project
+        return load_settings(project)
 
 
 def _place_of(project: Project) -> tuple[str, Path | None]:
@@ -150,7 +156,7 @@ def _modules_of(project: Project | None) -> list[str]:
 
 def _strangers(project: Project) -> list[str]:
     """Modules of the project's package that were imported from somewhere else, such as an installed copy."""
-    if project.source_dir is None:
+    if project.source_dir is None or is_own_package(project):
         return []
     own = set(_modules_of(project))
     return [name for name in project_modules(project.package_name, None) if name not in own]

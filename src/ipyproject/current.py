@@ -41,10 +41,18 @@ class SessionInfo(Protocol):
         """Add a value of a metric to the session's record."""
 
 
+class CodeInfo(Protocol):
+    """What this module knows of the code that a reload has loaded."""
+
+    project: Project
+    finder: Any
+
+
 @dataclass(slots=True)
 class _Current:
     project: Project | None = None
     path_entry: str | None = None
+    code: Any = None
     sessions: list[Any] = field(default_factory=list)
 
 
@@ -77,6 +85,25 @@ def set_project(project: Project | None) -> None:
     """
     _set_path_entry(project.source_dir if project is not None else None)
     _current.project = project
+    if _current.code is not None and _current.code.project != project:
+        set_loaded_code(None)
+
+
+def loaded_code() -> Any | None:
+    """Return what the last reload knows of the current project's code; None where none has loaded it.
+
+    Typed loosely because reloading stands above this module.
+    """
+    return _current.code
+
+
+def set_loaded_code(code: CodeInfo | None) -> None:
+    """Keep what a reload knows of the code that it has loaded; its finder leads ``sys.meta_path``."""
+    if _current.code is not None and _current.code.finder in sys.meta_path:
+        sys.meta_path.remove(_current.code.finder)
+    _current.code = code
+    if code is not None and code.finder not in sys.meta_path:
+        sys.meta_path.insert(0, code.finder)
 
 
 def current_session() -> Any | None:
@@ -116,11 +143,13 @@ class CurrentSnapshot:
     path_entry: str | None
     sessions: tuple[Any, ...]
     path: tuple[str, ...]
+    code: Any
 
 
 def snapshot() -> CurrentSnapshot:
     """Return the current project, sessions and ``sys.path``, for a later :func:`restore`."""
-    return CurrentSnapshot(_current.project, _current.path_entry, tuple(_current.sessions), tuple(sys.path))
+    path = tuple(sys.path)
+    return CurrentSnapshot(_current.project, _current.path_entry, tuple(_current.sessions), path, _current.code)
 
 
 def restore(kept: CurrentSnapshot) -> None:
@@ -129,6 +158,8 @@ def restore(kept: CurrentSnapshot) -> None:
     _current.project = kept.project
     _current.path_entry = kept.path_entry
     _current.sessions[:] = kept.sessions
+    if _current.code is not kept.code:
+        set_loaded_code(kept.code)
 
 
 def _set_path_entry(source_dir: Path | None) -> None:

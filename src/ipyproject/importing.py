@@ -92,6 +92,13 @@ def project_modules(package_name: str, source_dir: Path | None) -> list[str]:
     return names
 
 
+def is_own_package(project: Project) -> bool:
+    """Whether the project's package is loaded, and from its source folder."""
+    top = project.package_name.partition(".")[0]
+    module = sys.modules.get(top)
+    return module is not None and project.source_dir is not None and _lies_directly_in(module, top, project.source_dir)
+
+
 def _lies_directly_in(module: Any, top: str, folder: Path) -> bool:
     """Whether a loaded module comes from the top-level module or package of a name in a folder.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import nbformat
@@ -46,6 +47,41 @@ def test_error_of_a_node(make_project, start_kernel):
     assert "In node 'double'" in text
     assert "runners/base.py" not in text
     assert "session/session.py" not in text
+
+
+def test_secrets_in_the_error_of_a_node(make_project, start_kernel):
+    """Known secrets and passwords of URLs are masked in what IPython shows, the whole chain and its notes."""
+    project = make_project(
+        {
+            "conf/local/credentials.yml": "db: {password: S3cr3tPassw0rd}",
+            "src/shop/nodes.py": """
+                from pathlib import Path
+                def double(orders, rate):
+                    password = Path("conf/local/credentials.yml").read_text().split()[-1].rstrip("}")
+                    try:
+                        raise OSError("refused: postgresql://me:" + "0ther" + "@host/db")
+                    except OSError as error:
+                        error.add_note(f"with {password}")
+                        raise ValueError(f"bad {password}", {"api_key": "a" + "bcd-123"}) from error
+                def add_up(doubled): ...
+                """,
+        }
+    )
+    kernel = start_kernel(project.root)
+    kernel.run("%load_ext ipyproject\n%reload_project")
+    status, _, error = kernel.run("session.run()")
+    text = re.sub("\x1b\\[[0-9;]*m", "", "\n".join(error))
+    assert status == "error"
+    assert "ValueError: ('bad ***', {'api_key': '***'})" in text
+    assert "postgresql://me:***@host/db" in text
+    assert "with ***" in text
+    assert "nodes.py" in text
+    assert "In node 'double'" in text
+    assert "session/session.py" not in text
+    for secret in ("S3cr3tPassw0rd", "0ther@", "abcd-123"):
+        assert secret not in text
+    code = "try: session.run()\nexcept ValueError as error: print(type(error).__name__, error.args)"
+    assert kernel.run(code)[1] == "ValueError ('bad ***', {'api_key': '***'})\n"
 
 
 def test_extension_in_a_profile(make_project, start_kernel, tmp_path):

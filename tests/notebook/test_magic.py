@@ -165,7 +165,7 @@ def shown(monkeypatch):
 
 
 def test_sessions_as_tables(ip, project, shown):
-    """%sessions lists, shows and compares, as text and as HTML without styles; everything is escaped."""
+    """%sessions lists, shows and compares, as text and as HTML; everything is escaped, and ids are not folded."""
     ip.run_line_magic("reload_project", "--params 'name=\"<b>bold</b>\"'")
     ip.user_ns["session"].run()
     ip.run_line_magic("reload_project", "-e prod")
@@ -174,8 +174,12 @@ def test_sessions_as_tables(ip, project, shown):
     assert session_id in listed["text/plain"]
     assert "name=<b>bold</b>" in listed["text/plain"]
     assert "name=&lt;b&gt;bold&lt;/b&gt;" in listed["text/html"]
-    assert "style" not in listed["text/html"]
+    assert f'<td style="text-align: left; white-space: nowrap">{session_id}</td>' in listed["text/html"]
+    assert "<style" not in listed["text/html"]
     assert session_id not in shown(ip, "list --env local --limit 3")["text/plain"]
+    assert session_id in shown(ip, "--param rate>=3")["text/plain"]
+    assert session_id not in shown(ip, "list --param 'rate < 3'")["text/plain"]
+    assert "none that fits" in shown(ip, "list --param rate!=2,rate!=3")["text/plain"]
     assert "double" in shown(ip, "show latest~1")["text/html"]
     assert "%reload_project -e prod" in shown(ip, "show")["text/plain"]
     compared = shown(ip, "diff")
@@ -203,6 +207,12 @@ def test_sessions_wrong_usage(ip, project, line):
     """A line that can't be understood is an error of usage."""
     with pytest.raises(UsageError):
         ip.run_line_magic("sessions", line)
+
+
+def test_sessions_with_a_wrong_condition(ip, project):
+    """A condition that can't be read is one short message that names it."""
+    with pytest.raises(ProjectError, match="'rate=>3' compares by '=>'"):
+        ip.run_line_magic("sessions", "--param rate=>3")
 
 
 def test_names_in_the_notebook_follow(ip, project, capsys):

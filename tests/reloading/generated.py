@@ -82,7 +82,7 @@ POOL = {
     "shop.pipelines.p2": False,
     "shop.pipelines.p3": True,
     "shop.pipeline_registry": False,
-    "shop.settings": False,
+    "shop.hooks": False,
 }
 ALWAYS = "VALUE = {number}\nSTATE = []\ndef f(x=VALUE):\n    return x + {number}\nclass K:\n    n = {number}\n"
 
@@ -147,12 +147,24 @@ TEMPLATES = (
     "def helper{m}():\n    from shop.core import ITEMS\n    ITEMS.append({n})\nhelper{m}()",
     "def create_pipeline():\n    from ipyproject import Node, Pipeline\n    return Pipeline([Node(f, 'in{n}', 'out{m}')])",
     "from {t} import f as step{m}\ndef create_pipeline():\n    from ipyproject import Node, Pipeline\n    return Pipeline([Node(step{m}, 'in{n}', 'out{m}')])",
-    "from shop.core import bump as bump{m}\ndef create_pipeline():\n    bump{m}()\n    return {n}",
-    "def register_pipelines():\n    import shop.core as core\n    return dict(core.TABLE)",
+    (
+        "from shop.core import bump as bump{m}\n"
+        "def create_pipeline():\n    from ipyproject import Pipeline\n    bump{m}()\n    return Pipeline([])"
+    ),
+    (
+        "def register_pipelines():\n    import shop.core as core\n    from ipyproject import Pipeline, find_pipelines\n"
+        "    return {{**find_pipelines(), **{{str(name): Pipeline([]) for name in core.TABLE}}}}"
+    ),
+    "import shop\nfrom pathlib import Path\nwords{m} = Path(shop.__file__).with_name('words.txt').read_text()",
 )
+SETTINGS = "import shop.hooks\n"
 SKELETON = {
-    "shop.settings": ("import shop.c", "import shop.sub.x", "import shop.a"),
-    "shop.pipeline_registry": ("import shop.util",),
+    "shop.hooks": ("import shop.c", "import shop.sub.x", "import shop.a"),
+    "shop.pipeline_registry": (
+        "import shop.util",
+        "from ipyproject import find_pipelines\ndef register_pipelines():\n    return find_pipelines()",
+    ),
+    "shop.pipelines.p3": ("from ipyproject import Pipeline\ndef create_pipeline():\n    return Pipeline([])",),
     "shop.c": ("from shop.b import f as bf",),
     "shop.sub": ("from .y import f as yf",),
     "shop.a": ("import shop.ns.n", "from shop import util"),
@@ -166,7 +178,7 @@ SKELETON = {
     "shop.pipelines.p2": (
         (
             "from ipyproject import Node, Pipeline\nfrom shop.util import f as clean\n"
-            "def create_pipeline():\n    return Pipeline([Node(clean, 'a', 'b')])"
+            "def create_pipeline():\n    return Pipeline([Node(clean, 'b', 'c')])"
         ),
     ),
 }

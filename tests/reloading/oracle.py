@@ -1,4 +1,4 @@
-"""What a fresh interpreter makes of a project, and what executing only some of its modules again makes of it.
+"""What a fresh interpreter makes of a project, and what a reload in a process that goes on makes of it.
 
 Run as a program it is a worker: it answers requests (one JSON text per line) until its input ends.
 ``fresh`` forks a child that has not imported the project yet; ``reload`` goes on in one process, as a kernel does.
@@ -19,13 +19,10 @@ import types
 import weakref
 from collections import deque
 from collections.abc import Mapping
-from importlib.abc import Loader
-from importlib.machinery import PathFinder, SourceFileLoader
 from pathlib import Path
 
+from ipyproject import reload_project
 from ipyproject.pipeline import Node, Pipeline
-from ipyproject.reloading.sources import SourceCache
-from ipyproject.reloading.staleness import stale_modules
 
 SKIPPED = {"__builtins__", "__spec__", "__loader__", "__cached__", "__path__", "__file__"}
 CLASS_SKIPPED = {"__dict__", "__weakref__", "_abc_impl", "__annotations_cache__"}
@@ -134,25 +131,42 @@ def tops_of(source):
     return {path.stem for path in source.iterdir() if path.suffix == ".py" or path.is_dir()} - {"__pycache__"}
 
 
-def open_project(source, extra=()):
-    """Import what an opening imports, in its order, and call what it calls."""
-    importlib.invalidate_caches()
-    for name in ("shop.settings", "shop.pipeline_registry"):
-        _import_if_there(name)
-    pipelines = {}
-    registry = sys.modules.get("shop.pipeline_registry")
-    if registry is not None and hasattr(registry, "register_pipelines"):
-        pipelines.update(registry.register_pipelines())
-    folder = source / "shop/pipelines"
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if not path.name.startswith("_") and (path.suffix == ".py" or (path / "__init__.py").is_file()):
-            module = importlib.import_module(f"shop.pipelines.{path.stem}")
-            if hasattr(module, "create_pipeline"):
-                pipelines[path.stem] = module.create_pipeline()
+def result_of(source, session, tops):
+    """Return the structure of all that a session has made of its project."""
+    gc.collect()
+    print_ = Fingerprint(tops)
+    return {
+        "modules": print_.of_modules(own_modules(source, tops=tops)),
+        "pipelines": print_.of(dict(session.pipelines), "pipelines"),
+        "params": repr(dict(session.load_context().params)),
+        "catalog": repr(list(session.catalog.definitions.items())),
+    }
+
+
+def fresh(source, extra, tops):
+    """Return what a new interpreter makes of a project in which these modules are imported afterwards."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        sys.dont_write_bytecode = True
+        sys.setrecursionlimit(5000)
+        with os.fdopen(writing, "w") as answer:
+            json.dump(_attempt(lambda: result_of(source, _opened(source, extra), tops)), answer)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        text = answer.read()
+    os.waitpid(child, 0)
+    return json.loads(text)
+
+
+def _opened(source, extra):
+    session = reload_project(source.parent, save_on_close=False)
     for name in extra:
         if name not in sys.modules:
             _import_if_there(name)
-    return pipelines
+    return session
 
 
 def _import_if_there(name):
@@ -163,38 +177,6 @@ def _import_if_there(name):
             raise
 
 
-def result_of(source, pipelines, tops):
-    gc.collect()
-    modules = own_modules(source, tops=tops)
-    print_ = Fingerprint(tops)
-    found = print_.of_modules(modules)
-    return {"modules": found, "pipelines": print_.of(pipelines, "pipelines")}
-
-
-def fresh(source, extra, tops):
-    """Return the fingerprint of a project as a new interpreter makes it."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        sys.path.insert(0, str(source))
-        sys.dont_write_bytecode = True
-        sys.setrecursionlimit(5000)
-        with os.fdopen(writing, "w") as answer:
-            json.dump(_attempt(lambda: result_of(source, _open_from_source(source, extra), tops)), answer)
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as answer:
-        text = answer.read()
-    os.waitpid(child, 0)
-    return json.loads(text)
-
-
-def _open_from_source(source, extra):
-    sys.meta_path.insert(0, Finder(source, {}, {}, {}))
-    return open_project(source, extra)
-
-
 def _attempt(action):
     try:
         return action()
@@ -202,139 +184,49 @@ def _attempt(action):
         return {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
 
 
-class Finder:
-    """Executes modules from source into the objects that had their names."""
-
-    def __init__(self, source, replaced, kept, executed):
-        self._source, self._replaced, self._kept, self._executed = source, replaced, kept, executed
-
-    def find_spec(self, name, path=None, target=None):
-        spec = PathFinder.find_spec(name, path, target)
-        if spec is None:
-            return None
-        children = {child: module for child, module in self._kept.items() if child.rpartition(".")[0] == name}
-        if spec.origin is None and any(
-            str(place).startswith(str(self._source)) for place in spec.submodule_search_locations
-        ):
-            spec.loader = NamespaceLoader(spec.loader, self._replaced.get(name), children)
-        elif type(spec.loader) is SourceFileLoader and spec.origin.startswith(str(self._source)):
-            spec.loader = FreshLoader(name, spec.origin, self._replaced.get(name), children, self._executed)
-        return spec
-
-
-def emptied(module, name):
-    """Return a module's object for it to be executed in again; None where it is no module."""
-    if not isinstance(module, types.ModuleType):
-        return None
-    module.__class__ = types.ModuleType
-    vars(module).clear()
-    vars(module).update({"__name__": name, "__doc__": None})
-    return module
-
-
-class NamespaceLoader(Loader):
-    def __init__(self, ordinary, replaced, children):
-        self._ordinary, self._replaced, self._children = ordinary, replaced, children
-
-    def create_module(self, spec):
-        return emptied(self._replaced, spec.name)
-
-    def exec_module(self, module):
-        module.__loader__ = module.__spec__.loader = self._ordinary
-        for name, child in self._children.items():
-            setattr(module, name.rpartition(".")[2], child)
-
-
-class FreshLoader(SourceFileLoader):
-    def __init__(self, name, path, replaced, children, executed):
-        super().__init__(name, path)
-        self._replaced, self._children, self._executed = replaced, children, executed
-
-    def create_module(self, spec):
-        return emptied(self._replaced, spec.name)
-
-    def get_code(self, fullname):
-        source = self.get_data(self.path)
-        self._executed[fullname] = (Path(self.path), source)
-        return self.source_to_code(source, self.path)
-
-    def exec_module(self, module):
-        for name, child in self._children.items():
-            setattr(module, name.rpartition(".")[2], child)
-        super().exec_module(module)
-
-
 class Kernel:
-    """One process in which a project is opened again and again, each time executing only what is stale."""
+    """One process in which a project is opened again and again, with names bound to what it defines."""
 
     def __init__(self, source):
         self._source = source
-        self._sources = SourceCache([source])
-        self._files = {}
-        self._pipelines = None
-        sys.path.insert(0, str(source))
+        self._session = None
+        self._names = {}
+        self._before = None
         sys.dont_write_bytecode = True
-        self.tops = set()
 
-    def reload(self):
-        """Execute what is stale; all as before on failure."""
-        files = {path: path.read_bytes() for path in self._source.rglob("*.py")}
-        if files == self._files and self._pipelines is not None:
-            now = own_modules(self._source, tops=self.tops)
-            return {"executed": [], "loaded": list(now), "pipelines_": self._pipelines}
-        self.tops |= tops_of(self._source)
-        both = files.keys() & self._files.keys()
-        loaded = own_modules(self._source, tops=self.tops)
-        stale = stale_modules(
-            loaded,
-            {path for path in both if files[path] != self._files[path]},
-            self._files.keys() - files.keys(),
-            files.keys() - self._files.keys(),
-            sources=self._sources,
-        ).modules
-        before = {name: (module, type(module), dict(vars(module))) for name, module in loaded.items()}
-        executed = {}
+    def answer(self, tops):
+        """Reload; return what there is now and, where it failed, whether all is as it was."""
         try:
-            pipelines = self._execute(stale, loaded, executed)
-        except BaseException:
-            self._put_back(before)
+            self._session = reload_project(self._source.parent, save_on_close=False, names=self._names)
+        except Exception:
+            if self._session is not None and result_of(self._source, self._session, tops) != self._before:
+                return {"half": True}
             raise
-        for name in loaded.keys() & (stale | (loaded.keys() - sys.modules.keys())):
-            self._sources.forget(name)
-        for name, (path, source) in executed.items():
-            self._sources.executed(name, path, source)
-        self._files, self._pipelines = files, pipelines
-        del before, loaded
-        now = own_modules(self._source, tops=self.tops)
-        return {"executed": list(executed), "loaded": list(now), "pipelines_": pipelines}
+        self._before = result_of(self._source, self._session, tops)
+        changes = self._session.changes
+        stale_names = [
+            name
+            for name, (module, attribute) in self._homes().items()
+            if name not in changes.names.gone and self._names[name] is not vars(sys.modules[module])[attribute]
+        ]
+        self._bind()
+        loaded = list(own_modules(self._source, tops=tops))
+        return {**self._before, "executed": list(changes.executed), "loaded": loaded, "stale_names": stale_names}
 
-    def answer(self):
-        done = self.reload()
-        done.update(result_of(self._source, done.pop("pipelines_"), self.tops))
-        return done
+    def _homes(self):
+        return {
+            name: home
+            for name in self._names
+            if (home := tuple(name.split(":")))[0] in sys.modules and home[1] in vars(sys.modules[home[0]])
+        }
 
-    def _execute(self, stale, loaded, executed):
-        replaced = {name: sys.modules.pop(name) for name in loaded if name in stale}
-        kept = {name: module for name, module in loaded.items() if name not in stale}
-        for name, module in replaced.items():
-            parent, _, short = name.rpartition(".")
-            if parent in kept and vars(kept[parent]).get(short) is module:
-                delattr(kept[parent], short)
-        finder = Finder(self._source, replaced, kept, executed)
-        sys.meta_path.insert(0, finder)
-        try:
-            return open_project(self._source, list(replaced))
-        finally:
-            sys.meta_path.remove(finder)
-
-    def _put_back(self, before):
-        for name in own_modules(self._source, tops=self.tops):
-            del sys.modules[name]
-        for name, (module, kind, namespace) in before.items():
-            sys.modules[name] = module
-            module.__class__ = kind
-            vars(module).clear()
-            vars(module).update(namespace)
+    def _bind(self):
+        self._names.clear()
+        for name, module in own_modules(self._source).items():
+            for attribute in ("f", "K"):
+                value = getattr(module, "__dict__", {}).get(attribute)
+                if getattr(value, "__module__", None) == name:
+                    self._names[f"{name}:{attribute}"] = value
 
 
 class Worker:
@@ -373,19 +265,18 @@ class Child:
             os.close(self._answer)
             kernel = Kernel(source)
             with os.fdopen(asked) as questions, os.fdopen(answered, "w") as answers:
-                for _ in questions:
-                    print(
-                        json.dumps({"loaded": list(own_modules(source, tops=kernel.tops)), **_attempt(kernel.answer)}),
-                        file=answers,
-                        flush=True,
-                    )
+                for question in questions:
+                    tops = set(json.loads(question))
+                    answer = _attempt(functools.partial(kernel.answer, tops))
+                    loaded = list(own_modules(source, tops=tops))
+                    print(json.dumps({"loaded": loaded, **answer}), file=answers, flush=True)
             os._exit(0)
         os.close(asked)
         os.close(answered)
         self._answers = os.fdopen(self._answer)
 
-    def reload(self):
-        os.write(self._ask, b"\n")
+    def reload(self, tops):
+        os.write(self._ask, f"{json.dumps(tops)}\n".encode())
         return json.loads(self._answers.readline())
 
     def close(self):
@@ -395,7 +286,7 @@ class Child:
 
 
 def main():
-    """Answer questions: to ``fresh`` (source, extra, tops), to ``reload`` (source), to ``close`` (source)."""
+    """Answer questions: to ``fresh`` (source, extra, tops), to ``reload`` (source, tops), to ``close`` (source)."""
     kernels = {}
     for line in sys.stdin:
         question = json.loads(line)
@@ -410,7 +301,7 @@ def main():
                 for other in list(kernels):  # a fork would hold its pipes open
                     kernels.pop(other).close()
                 kernels[source] = Child(source)
-            answer = kernels[source].reload()
+            answer = kernels[source].reload(question["tops"])
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,9 @@ import threading
 
 import pytest
 
-from ipyproject.history import Status, open_history
+from ipyproject import reload_project
+from ipyproject.errors import HistoryError
+from ipyproject.history import HistoryWarning, Status, open_history
 
 
 def test_record_of_a_session(make_project):
@@ -139,6 +142,55 @@ def test_ordinary_words_are_no_secrets(make_project):
     with open_history(project.root) as store:
         assert store.runs(session.session_id)[0].selection == {"pipeline": "prepare"}
         assert store.parameters(session.session_id)["model"] == {"target": "prepare"}
+
+
+def test_data_is_read_only_at_every_depth(make_project):
+    """Nobody changes what the session tells of itself, by any of its parts; it goes into JSON as ever."""
+    given = {"model": {"seeds": [1, 2]}}
+    mine = ["a"]
+    with make_project().open(extra_params=given) as session:
+        session.log(team=mine, plan={"steps": [1]})
+        session.run("prepare", extra_params={"rate": 5}, tags=["early"])
+        data = session.data
+        for change in (
+            lambda: data.update(env="prod"),
+            lambda: data["extra_params"]["model"]["seeds"].append(3),
+            data["facts"].clear,
+            data["facts"]["plan"]["steps"].pop,
+            lambda: data["runs"][0].extra_params.update(rate=6),
+            data["runs"][0].selection["tags"].sort,
+            lambda: data["invocation"].update(x=1),
+        ):
+            with pytest.raises(TypeError, match="read-only"):
+                change()
+        mine.append("b")
+        assert json.loads(json.dumps(data["extra_params"])) == data["extra_params"] == given
+        assert json.dumps(data["facts"]) == '{"team": ["a"], "plan": {"steps": [1]}}'
+        assert data["runs"] == session.runs
+        assert session.data["facts"]["team"] == ["a", "b"], "data tells what is known when it is asked"
+
+
+def test_a_store_of_an_unknown_kind(make_project):
+    """One warning names the kinds that are known; once the setting is mended the record is there, and once only."""
+    project = make_project({"src/shop/settings.py": "SESSION_STORE = 'mysql://me:hunter2-hunter2@host/db'"})
+    with pytest.warns(HistoryWarning) as caught, project.open() as lost:
+        assert lost.run()["total"] == 12
+    [warning] = [str(each.message) for each in caught]
+    assert "no kind of session store called 'mysql'; known are a path, sqlite:///" in warning
+    assert "is taken in by a later session" in warning
+    assert "hunter2" not in warning
+    with (
+        pytest.raises(HistoryError, match="called 'mysql'.*\nMend SESSION_STORE in settings.py"),
+        open_history(project.root),
+    ):
+        pass
+    for store in ("elsewhere.db", "third.db"):
+        project.write({"src/shop/settings.py": f"SESSION_STORE = '{store}'  # mended"})
+        reload_project(project.root).close()
+        with open_history(project.root) as history:
+            ids = [record.session_id for record in history.sessions()]
+            assert ids.count(lost.session_id) == (store == "elsewhere.db")
+    assert history.location.endswith("third.db")
 
 
 @pytest.mark.parametrize(("code", "status"), [(0, Status.COMPLETED), (None, Status.COMPLETED), (3, Status.FAILED)])

@@ -504,22 +504,22 @@ def test_configuration_alone(counted):
 
 
 @pytest.mark.parametrize(
-    "edit",
+    ("edit", "executions"),
     [
-        {"src/shop/nodes.py": "def double(orders, rate): return orders\ndef add_up(doubled): return 12\n"},
-        {"src/shop/new.py": ""},
-        {"src/shop/words.txt": "b"},
-        {"src/other.py": ""},
-        {"pyproject.toml": "[project]\nname = 'shop'\n[tool.ipyproject]\n"},
+        ({"src/shop/words.txt": "b"}, 2),
+        ({"pyproject.toml": "[project]\nname = 'shop'\n[tool.ipyproject]\n"}, 2),
+        ({"src/shop/nodes.py": "def double(orders, rate): return orders\ndef add_up(doubled): return 12\n"}, 1),
+        ({"src/shop/new.py": ""}, 1),
+        ({"src/other.py": ""}, 1),
     ],
 )
-def test_whatever_code_may_depend_on(counted, edit):
-    """A change of a module, of a file beside it or of the metadata executes all code; then it is unchanged again."""
+def test_what_code_may_depend_on(counted, edit, executions):
+    """A file beside the code, or the metadata, executes all of it; a module only what depends on it; and only once."""
     counted.write(edit)
     assert reload_project().run()["total"] == 12
-    assert count() == 2
-    reload_project()
-    assert count() == 2
+    assert count() == executions
+    assert reload_project().changes.executed == {}
+    assert count() == executions
 
 
 def test_full_executes_all(counted):
@@ -545,3 +545,20 @@ def test_after_another_project(counted, make_project):
     reload_project(other.root)
     assert reload_project(counted.root).run()["total"] == 12
     assert count() == 2
+
+
+def test_a_name_whose_object_comes_back(make_project):
+    """A name whose object was gone is said once, and bound to its successor when there is one again."""
+    project = make_project({"src/shop/more.py": "def first(): return 1\n"})
+    reload_project(project.root)
+    names = {"kept": importlib.import_module("shop.more").first, "mine": object()}
+    old = names["kept"]
+    project.write({"src/shop/more.py": "def second(): return 2\n"})
+    assert reload_project(names=names).changes.names.gone == ("kept",)
+    project.write({"src/shop/more.py": "def third(): return 3\n"})
+    assert reload_project(names=names).changes.names.gone == ()
+    assert names["kept"] is old
+    reload_project(names=names)
+    project.write({"src/shop/more.py": "def first(): return 11\n"})
+    assert reload_project(names=names).changes.names.rebound == ("kept",)
+    assert names["kept"]() == 11

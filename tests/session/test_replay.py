@@ -6,9 +6,11 @@ import subprocess
 
 import pytest
 
-from ipyproject import Node, Pipeline, Session
-from ipyproject.errors import HistoryError, SessionError
-from ipyproject.history import compare, open_history, session, sessions
+from ipyproject import Node, Pipeline, Session, reload_project
+from ipyproject.current import reset
+from ipyproject.errors import HistoryError, SessionError, SettingsError, UnknownPipelineError
+from ipyproject.history import HistoryWarning, compare, open_history, session, sessions
+from ipyproject.session import open_replay
 
 
 def git(project, *arguments):
@@ -68,6 +70,41 @@ def test_strict(project):
     assert len(sessions(project_path=project.root)) == 2
 
 
+def test_strict_and_what_a_run_wrote(project):
+    """Outputs that git does not ignore are no other code: neither those of the run itself nor of the replay."""
+    project.write({".gitignore": "__pycache__\n.ipyproject\n"})
+    git(project, "commit", "-qam", "outputs are not ignored")
+    with project.open() as opened:
+        opened.run()
+        (project.root / "data/more.csv").touch()
+    assert git(project, "status", "--porcelain", "-uall")
+    with Session.replay("latest", project.root, strict=True) as replay:
+        assert replay.session.record.git["dirty"] is False
+    with Session.replay("latest", project.root, strict=True) as replay:
+        assert [each for each in replay.differences if each.section == "code"] == []
+
+
+@pytest.mark.parametrize("file", ["src/shop/new.py", "conf/local/parameters.yml", "pyproject.toml"])
+def test_strict_and_what_determines_a_run(project, file):
+    """Code, also untracked, configuration and pyproject.toml are looked at."""
+    text = (project.root / file).read_text() if (project.root / file).exists() else ""
+    (project.root / file).write_text(f"{text}\n")
+    with pytest.raises(SessionError, match="The code is not that of session .* dirty False -> True"):
+        Session.replay("latest", project.root, strict=True)
+
+
+def test_strict_with_a_conf_source_elsewhere(project, tmp_path):
+    """A conf source outside the repository is compared by its files' contents; the code is known all the same."""
+    other = tmp_path / "conf"
+    (other / "base").mkdir(parents=True)
+    (other / "base/parameters.yml").write_text("rate: 4")
+    with project.open(conf_source=other):
+        pass
+    with Session.replay("latest", project.root, strict=True) as replay:
+        assert replay.differences == ()
+    assert replay.session.record.git["dirty"] is False
+
+
 def test_strict_without_git(make_project):
     """Where the code's version is not known, strict says that nothing can be said."""
     project = make_project()
@@ -89,6 +126,96 @@ def test_a_secret_must_be_given_again(make_project):
     with Session.replay("latest", project.root, extra_params={"db": {"password": "other"}}) as replay:
         assert replay.session.load_context().params["db"]["password"] == "other"
         assert not [each for each in replay.differences if each.section == "parameters"]
+
+
+def test_a_literal_that_looks_masked(make_project):
+    """Stars that were there from the beginning are no secret, and are replayed; also beside real ones."""
+    project = make_project()
+    with project.open(extra_params={"pattern": "a***b", "db": {"password": "hunter2-hunter2"}}) as opened:
+        opened.run("prepare", extra_params={"glob": ["***", "x"]})
+    with pytest.raises(SessionError, match="'db.password', or a part of it, is secret"):
+        Session.replay("latest", project.root)
+    with Session.replay("latest", project.root, extra_params={"db": {"password": "other-secret***"}}) as replay:
+        assert replay.session.extra_params == {"pattern": "a***b", "db": {"password": "other-secret***"}}
+        assert replay.session.last_run.extra_params == {"glob": ["***", "x"], "db": {"password": "***"}}
+
+
+RUNNER = """
+    from ipyproject.runners import Runner
+    class Repeating(Runner):
+        def __init__(self, times=1, client=None):
+            self.times, self._private, self.client = times, object(), client or Client()
+        def execute(self, nodes, run_node):
+            for _ in range(self.times):
+                for node in nodes: run_node(node)
+    class Client: pass
+    """
+
+
+def test_a_runner_with_arguments(make_project):
+    """A runner is made anew from its class: where that is not as it was, it is said."""
+    project = make_project({"src/shop/runner.py": RUNNER})
+    with project.open() as opened:
+        from shop.runner import Repeating
+
+        opened.run("prepare", runner=Repeating(times=2))
+        opened.run("prepare", runner=Repeating)
+        assert [len(run["nodes"]) for run in session(project_path=project.root).as_document()["runs"]] == [2, 1]
+    with Session.replay("latest", project.root) as replay:
+        [difference] = replay.differences
+        assert (difference.section, difference.name) == ("runner", "Repeating.times")
+        assert (difference.before, difference.after) == (2, 1)
+        assert len(replay.results) == 2
+
+
+FAILING = "def double(orders, rate): return [order // (rate - 2) for order in orders]\ndef add_up(doubled): return 1\n"
+
+
+@pytest.fixture
+def failed_once(make_project):
+    """A session whose first run failed and whose second one did not."""
+    project = make_project({"src/shop/nodes.py": FAILING})
+    with project.open() as opened:
+        with pytest.raises(ZeroDivisionError):
+            opened.run("prepare")
+        opened.run("prepare", extra_params={"rate": 3})
+    return project
+
+
+def test_a_run_that_failed_then_too(failed_once, caplog):
+    """A run that fails as it did when it was recorded does not keep the later ones from being done; it is said."""
+    with Session.replay("latest", failed_once.root) as replay:
+        assert [result["doubled"] for result in replay.results] == [[1, 2, 3]]
+        assert [type(error) for error in replay.failures] == [ZeroDivisionError]
+    assert "failed again, as when it was recorded: ZeroDivisionError" in caplog.text
+    with open_history(failed_once.root) as store:
+        assert [run.status for run in store.runs(store.session("latest").session_id)] == ["failed", "completed"]
+
+
+def test_a_run_that_did_not_fail_then(failed_once):
+    """A run that fails now, and did not then, ends the replay."""
+    failed_once.write({"src/shop/nodes.py": "def double(orders, rate): 1 / 0\ndef add_up(doubled): ..."})
+    with open_replay(reload_project, "latest", failed_once.root) as replay, pytest.raises(ZeroDivisionError):
+        replay.run()
+    assert len(replay.failures) == 1
+    assert [run.status for run in session(project_path=failed_once.root).runs] == ["failed", "failed"]
+
+
+def test_the_last_run_failed_then_too(make_project):
+    """What the last run raises is raised, whatever it did when it was recorded: it is what the session came to."""
+    project = make_project({"src/shop/nodes.py": FAILING})
+    with pytest.raises(ZeroDivisionError), project.open() as opened:
+        opened.run("prepare")
+    with pytest.raises(ZeroDivisionError):
+        Session.replay("latest", project.root)
+
+
+def test_a_run_that_cannot_begin_any_more(failed_once):
+    """A recorded failure does not excuse a run for which the pipeline is gone."""
+    failed_once.write({"src/shop/pipeline_registry.py": "def register_pipelines(): return {}"})
+    with open_replay(reload_project, "latest", failed_once.root) as replay, pytest.raises(UnknownPipelineError):
+        replay.run()
+    assert replay.failures == []
 
 
 @pytest.mark.parametrize(
@@ -169,6 +296,21 @@ def test_reading_another_project_changes_nothing(make_project):
     assert {name: module for name, module in sys.modules.items() if name.startswith("shop")} == modules
     assert sys.path == path
     assert opened.run()["total"] == 12
+
+
+def test_questions_with_broken_settings(make_project):
+    """Questions in Python are answered from the default store, with a warning; a replay needs the settings."""
+    project = make_project()
+    with project.open():
+        pass
+    reset()
+    project.write({"src/shop/settings.py": "NO_SUCH = 1"})
+    with pytest.warns(HistoryWarning, match="unknown setting NO_SUCH.*; looking into .ipyproject/history.db"):
+        assert len(sessions(project_path=project.root)) == 1
+    with pytest.raises(SettingsError, match="NO_SUCH"):
+        Session.replay("latest", project.root)
+    with pytest.raises(HistoryError, match="no session 'nowhere'"), pytest.warns(HistoryWarning):
+        session("nowhere", project_path=project.root)
 
 
 def test_another_clone(project, tmp_path):

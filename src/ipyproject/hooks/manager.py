@@ -32,6 +32,8 @@ class HookManager:
     """
 
     def __init__(self, hooks: Iterable[object] = (), disabled_plugins: Iterable[str] = ()) -> None:
+        hooks = tuple(hooks)
+        self._made_of = hooks, tuple(disabled_plugins), tuple(sys.path)
         manager = pluggy.PluginManager("ipyproject")
         for group in (specs.SessionSpecs, specs.RunSpecs, specs.NodeSpecs, specs.DatasetSpecs):
             manager.add_hookspecs(group)
@@ -46,6 +48,16 @@ class HookManager:
         self._listening = {
             name for name, caller in vars(manager.hook).items() if not name.startswith("_") and caller.get_hookimpls()
         }
+
+    def serves(self, hooks: Iterable[object], disabled_plugins: Iterable[str]) -> bool:
+        """Whether a manager made now, of these hooks, would be the same."""
+        mine, disabled, path = self._made_of
+        given = tuple(hooks)
+        return (
+            len(mine) == len(given)
+            and all(one is other for one, other in zip(mine, given, strict=True))
+            and (disabled, path) == (tuple(disabled_plugins), tuple(sys.path))
+        )
 
     def listens(self, *names: str) -> bool:
         """Whether anybody listens to one of these hooks; callers skip their preparations where nobody does."""

@@ -35,7 +35,7 @@ def open_at_startup(shell: InteractiveShell, magics: ProjectMagics) -> None:
         magics.announce(error.told())
         return
     try:
-        magics.announce(magics.open_and_describe(""))
+        magics.announce(str(magics.open_and_describe("")))
     except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001
         # Whatever it is, the kernel must start, and the user must see it.
         told = error.told() if isinstance(error, ProjectError) else "".join(format_exception(error))

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+import re
 import time
-from typing import TYPE_CHECKING
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
 
+from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
-from traitlets import Unicode
+from traitlets import Bool, Unicode, observe
 
 from ipyproject import current
 from ipyproject.config import PARAMS_HELP, parse_params
 from ipyproject.display.changes import render_changes
 from ipyproject.display.messages import opened_text, run_text
 from ipyproject.display.sessions import render_replay
+from ipyproject.errors import ProjectError, SessionError
 from ipyproject.history.environment import notebook_name
 from ipyproject.notebook.arguments import split_line
 from ipyproject.notebook.imported import imported_names
 from ipyproject.notebook.sessions import REPLAY, answer, read_line
-from ipyproject.session import Origin, Session, open_replay, reload_project
+from ipyproject.session import Origin, Session, Watch, open_replay, reload_project
 
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Callable
 
-    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
+
+    from ipyproject.display.tables import Rendering
 
 NAMES = ("session", "context", "catalog", "pipelines")
+_RELOADING = re.compile(r"^\s*%(?:reload_project|sessions\s+replay)\b", re.MULTILINE)
 
 
 @magics_class
@@ -36,9 +42,17 @@ class ProjectMagics(Magics):
 
     env = Unicode("", help="Environment where the line gives none.").tag(config=True)
     conf_source = Unicode("", help="Configuration folder or archive where the line gives none.").tag(config=True)
+    auto = Bool(
+        default_value=False, help="Before each cell, reload the open project if a file of it has changed."
+    ).tag(config=True)
 
     shell: InteractiveShell
     _announcement: Callable[..., None] | None = None
+    _watch: Watch
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._last = self.reload_project.parser.parse_args([])
+        super().__init__(shell=shell)
 
     @magic_arguments()
     @argument(
@@ -56,6 +70,8 @@ class ProjectMagics(Magics):
         "--conf-source",
         help="Folder or archive with the configuration. Default: c.ProjectMagics.conf_source, the project's own.",
     )
+    @argument("--auto", action="store_true", help="From now on, reload before each cell if a file has changed.")
+    @argument("--no-auto", action="store_true", help="No more reloading before cells.")
     @argument("--full", action="store_true", help="Start clean: also what the catalog holds in memory is dropped.")
     @argument("-q", "--quiet", action="store_true", help="Print nothing.")
     @argument("-h", "--help", action="store_true", help="Show this text.")
@@ -66,8 +82,7 @@ class ProjectMagics(Magics):
         Puts ``session``, ``context``, ``catalog`` and ``pipelines`` into the namespace. If anything fails, everything
         is as it was before.
         """
-        if said := self.open_and_describe(line):
-            print(said)  # noqa: T201  (what a magic says goes to the cell's output)
+        _say(self.open_and_describe(line))
 
     @line_magic
     def sessions(self, line: str) -> None:
@@ -88,35 +103,71 @@ class ProjectMagics(Magics):
         else:
             display(answer(options))
 
-    def open_and_describe(self, line: str) -> str:
-        """Do what ``%reload_project LINE`` does, and return what it prints."""
+    def open_and_describe(self, line: str) -> Rendering | str:
+        """Do what ``%reload_project LINE`` does, and return what it shows."""
         parser = self.reload_project.parser
         options = parser.parse_args(split_line(line, keep_quotes_of=("--params",)))
         if options.help:
             return str(parser.format_help())
+        if options.auto and options.no_auto:
+            raise UsageError("--auto and --no-auto exclude each other.")
+        said = self._open_and_describe(options, f"%reload_project {line}".rstrip())
+        if options.auto or options.no_auto:
+            self.auto = options.auto
+        self._last = options
+        return said
+
+    def _open_and_describe(self, options: Namespace, magic_line: str) -> Rendering | str:
         begin = time.perf_counter()
         is_first = current.current_session() is None
-        session = self._open(options, f"%reload_project {line}".rstrip())
+        session = self._open(options, magic_line)
         seconds = time.perf_counter() - begin
         if options.quiet:
             return ""
         if is_first:
             return opened_text(session, seconds=seconds)
-        return render_changes(session, seconds=seconds).text
+        return render_changes(session, seconds=seconds)
+
+    @observe("auto")
+    def _switch_auto(self, change: Any) -> None:
+        """Follow the trait, whoever sets it: the line, a profile or ``%config``."""
+        if change["old"] is True:
+            self.shell.events.unregister("pre_run_cell", self._reload_if_changed)
+        if change["new"]:
+            self._watch = Watch()
+            self.shell.events.register("pre_run_cell", self._reload_if_changed)
+
+    def _reload_if_changed(self, info: ExecutionInfo) -> None:
+        """Reload before a cell if a file has changed; what fails is said once, and the cell runs on the old state."""
+        if _RELOADING.search(info.raw_cell or "") or not self._watch.calls_for_reload():
+            return
+        line = {**vars(self._last), "path": None, "full": False}
+        try:
+            said = self._open_and_describe(Namespace(**line), "%reload_project --auto")
+        except SessionError:
+            self._watch = Watch()  # a run is going on: later
+        except ProjectError as error:
+            print(f"Not reloaded: {error.told()}")  # noqa: T201
+        else:
+            _say(said)
 
     def announce(self, text: str) -> None:
         """Print a text when the next cell runs."""
 
         def say(*_: object) -> None:
-            self.forget_events()
+            self._forget_announcement()
             print(text)  # noqa: T201
 
-        self.forget_events()
+        self._forget_announcement()
         self._announcement = say
         self.shell.events.register("pre_run_cell", say)
 
     def forget_events(self) -> None:
         """Take back every callback registered with the shell."""
+        self.auto = False
+        self._forget_announcement()
+
+    def _forget_announcement(self) -> None:
         if self._announcement is not None:
             self.shell.events.unregister("pre_run_cell", self._announcement)
             self._announcement = None
@@ -156,3 +207,12 @@ class ProjectMagics(Magics):
     def _origin(self, magic_line: str) -> Origin:
         name = notebook_name(self.shell.user_ns)
         return Origin("notebook", {"line": magic_line} | ({"notebook": name} if name else {}))
+
+
+def _say(said: Rendering | str) -> None:
+    """Show what a magic says in the cell's output."""
+    if isinstance(said, str):
+        if said:
+            print(said)  # noqa: T201
+    else:
+        display(said)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import operator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.reloading.facts import ABSOLUTE, EVERYTHING, ITEM, How, Mutability, SourceFacts, Use
 from ipyproject.reloading.imports import with_parents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
     from types import ModuleType
 
@@ -19,6 +22,53 @@ _LOOKING_METHODS = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """What following some uses has found.
+
+    Attributes:
+        touched: Modules that may be written to.
+        read: Module and name of what is read and may be changed by others.
+        mutated: Module and name of what may be changed.
+        seen: The modules that were looked at, with the facts of each: while these are the same, so is the rest.
+    """
+
+    touched: frozenset[str]
+    read: frozenset[tuple[str, str]]
+    mutated: frozenset[tuple[str, str]]
+    seen: Mapping[str, Sequence[SourceFacts]]
+
+
+@dataclass(slots=True)
+class Memo:
+    """What was found the last time, for as long as the same modules are loaded and no file has come or gone.
+
+    Most edits change one file: nearly all that was found of the others holds.
+
+    Attributes:
+        world: The names of the loaded modules.
+        exists: Dotted name -> whether the project has such a module.
+        names: Facts of a module -> the dotted names that it may depend on.
+        traced: Kind of uses, module and facts -> what following them has found.
+    """
+
+    world: frozenset[str] | None = None
+    exists: dict[str, bool] = field(default_factory=dict)
+    names: dict[SourceFacts, list[str]] = field(default_factory=dict)
+    traced: dict[tuple[str, str, SourceFacts], Traced] = field(default_factory=dict)
+
+    def enter(self, world: frozenset[str] | None) -> None:
+        """Forget all, unless the world is the one that it was found in; None is never the same."""
+        if world is None or world != self.world:
+            self.world = world
+            self.exists, self.names, self.traced = {}, {}, {}
+
+    def prune(self, known: AbstractSet[SourceFacts | None]) -> None:
+        """Forget what was found of sources that are executed no more."""
+        self.names = {facts: names for facts, names in self.names.items() if facts in known}
+        self.traced = {key: traced for key, traced in self.traced.items() if key[2] in known}
+
+
 class Graph:
     """The modules of a project, loaded or only there as files, and their imports.
 
@@ -27,6 +77,7 @@ class Graph:
         changed: Names of modules whose files changed, are gone or new.
         dynamic_imports: Module name -> names that it was seen to import.
         sources: Their sources.
+        memo: What was found the last time.
     """
 
     def __init__(
@@ -35,12 +86,17 @@ class Graph:
         changed: AbstractSet[str],
         dynamic_imports: Mapping[str, AbstractSet[str]],
         sources: SourceCache,
+        memo: Memo,
     ) -> None:
+        self.memo = memo
         self._loaded = loaded
         self._changed = changed
         self._dynamic = dynamic_imports
         self._sources = sources
-        self._known: dict[str, bool] = dict.fromkeys(loaded, True)
+        self._known = memo.exists
+        self._known.update(dict.fromkeys(loaded, True))
+        self._facts: dict[str, list[SourceFacts]] = {}
+        self._noted: set[str] | None = None
         self._new: dict[str, SourceFacts | None] = {}
         self._children: dict[str, list[str]] = {}
         for name in loaded:
@@ -72,8 +128,24 @@ class Graph:
 
     def facts(self, name: str) -> list[SourceFacts]:
         """Return the facts of a module as it was executed and as it is, without those that are not known."""
-        old, new = self.old(name), self.new(name)
-        return [facts for facts in ([new] if old is new else [old, new]) if facts is not None]
+        if self._noted is not None:
+            self._noted.add(name)
+        known = self._facts.get(name)
+        if known is None:
+            old, new = self.old(name), self.new(name)
+            known = [facts for facts in ([new] if old is new else [old, new]) if facts is not None]
+            self._facts[name] = known
+        return known
+
+    @contextmanager
+    def noting(self) -> Iterator[set[str]]:
+        """Give the names of the modules whose facts are asked for in the block."""
+        noted: set[str] = set()
+        self._noted = noted
+        try:
+            yield noted
+        finally:
+            self._noted = None
 
     def exists(self, name: str) -> bool:
         """Whether the project has, or had, a module of that name."""
@@ -99,7 +171,7 @@ class Graph:
         """Return the project modules that a module imports, in order; all of them where its imports are not known."""
         if facts is None or facts.imports.everything:
             return list(self._loaded)
-        return [target for target in self._names(name, facts) if self.exists(target)]
+        return [target for target in self._dependencies(name, facts) if self.exists(target)]
 
     def uncertain_targets(self, facts: SourceFacts) -> list[str]:
         """Return the project modules that executing a module imports or not, as it turns out."""
@@ -142,8 +214,13 @@ class Graph:
         for facts in known:
             if facts.imports.everything:
                 self._blind.add(name)
-            for target in self._names(name, facts):
+            for target in self._dependencies(name, facts):
                 self._importers.setdefault(target, set()).add(name)
+
+    def _dependencies(self, name: str, facts: SourceFacts) -> list[str]:
+        if facts not in self.memo.names:
+            self.memo.names[facts] = list(self._names(name, facts))
+        return self.memo.names[facts]
 
     def _names(self, name: str, facts: SourceFacts) -> Iterator[str]:
         """Dotted names that a module may depend on: imported ones, and attributes of packages that it uses."""
@@ -182,40 +259,63 @@ class Effects:
         """Return the modules that executing a module may write to, or whose changing state it reads."""
         key = (name, id(facts))
         if key not in self._of_execution:
-            self._of_execution[key] = self.of(name, facts, facts.executed)
+            self._of_execution[key] = self.of(name, facts, facts.executed, "executed")
         return self._of_execution[key]
 
     def has_any(self, name: str) -> bool:
         """Whether executing a module, as it was or as it is, may change others or reads what changes."""
         return any(self.of_execution(name, facts) - {name} for facts in self._graph.facts(name))
 
-    def of(self, name: str, facts: SourceFacts, uses: Iterable[Use]) -> set[str]:
+    def of(self, name: str, facts: SourceFacts, uses: Iterable[Use], kind: str) -> set[str]:
         """Return the modules that some uses in a module may write to, or whose changing state they read.
 
         Args:
             name: The module in which they stand.
             facts: Its facts.
             uses: The uses.
+            kind: Which of the module's uses they are: of one module and one kind they are always the same.
         """
-        trace = _Trace(self._graph, lists_subclasses=self._lists_subclasses)
-        trace.follow(name, facts, uses)
-        touched = set(trace.touched)
-        if trace.read:
-            touched |= {module for module, attribute in trace.read & self._mutated_names()}
+        traced = self._traced(name, facts, uses, kind)
+        touched = set(traced.touched)
+        if traced.read:
+            touched |= {module for module, attribute in traced.read & self._mutated_names()}
         return touched
+
+    def _traced(self, name: str, facts: SourceFacts, uses: Iterable[Use], kind: str) -> Traced:
+        memo, key = self._graph.memo, (f"{kind} {self._lists_subclasses}", name, facts)
+        traced = memo.traced.get(key)
+        if traced is None or not self._holds(traced):
+            with self._graph.noting() as noted:
+                trace = _Trace(self._graph, lists_subclasses=self._lists_subclasses and kind != "inner")
+                trace.follow(name, facts, uses)
+            seen = {module: self._graph.facts(module) for module in noted}
+            traced = Traced(frozenset(trace.touched), frozenset(trace.read), frozenset(trace.mutated), seen)
+            memo.traced[key] = traced
+        return traced
+
+    def _holds(self, traced: Traced) -> bool:
+        for module, known in traced.seen.items():
+            now = self._graph.facts(module)
+            if now is not known and (len(now) != len(known) or any(map(operator.is_not, now, known))):
+                return False
+        return True
 
     def _mutated_names(self) -> set[tuple[str, str]]:
         """Names of all modules whose content some code of the project may change after they were bound."""
         if self._mutated is None:
-            trace = _Trace(self._graph, lists_subclasses=False)
+            self._mutated = set()
             for name in self._graph.modules():
                 for facts in self._graph.facts(name):
-                    foreign = [use for use in facts.executed if use.chain[0] in facts.imports.bound]
-                    inner = [use for uses in facts.definitions.values() for use in uses]
-                    trace.follow(name, facts, [use for use in (*foreign, *inner) if use.how > How.READ])
-                    trace.mutated |= {(name, rebound) for rebound in facts.rebound}
-            self._mutated = trace.mutated
+                    self._mutated |= self._traced(name, facts, _later_uses(facts), "inner").mutated
+                    self._mutated |= {(name, rebound) for rebound in facts.rebound}
         return self._mutated
+
+
+def _later_uses(facts: SourceFacts) -> list[Use]:
+    """Uses of what other modules hold, and those in functions, that may change something."""
+    foreign = [use for use in facts.executed if use.chain[0] in facts.imports.bound]
+    inner = [use for uses in facts.definitions.values() for use in uses]
+    return [use for use in (*foreign, *inner) if use.how > How.READ]
 
 
 class _Trace:

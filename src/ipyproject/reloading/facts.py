@@ -50,9 +50,9 @@ class Use:
     how: How
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class SourceFacts:
-    """What the source of one module tells without executing it.
+    """What the source of one module tells without executing it. Read once per content, and compared by identity.
 
     Attributes:
         imports: Its imports.

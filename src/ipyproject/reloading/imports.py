@@ -13,6 +13,7 @@ DYNAMIC_MODULES = frozenset({"importlib", "pkgutil", "runpy", "imp", "zipimport"
 DYNAMIC_BUILTINS = frozenset({"exec", "eval", "compile", "__import__"})
 # Names that import project modules wherever they come from, and nothing that a static reading could see.
 FINDERS = frozenset({"find_pipelines", "load_pipelines"})
+_NAMELESS = (ast.Constant, ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,25 @@ def with_parents(name: str) -> Iterator[str]:
     parts = name.split(".")
     for length in range(1, len(parts) + 1):
         yield ".".join(parts[:length])
+
+
+def child_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what :func:`ast.iter_child_nodes` yields, in less than half the time: every source is read by this."""
+    for value in vars(node).values():
+        if isinstance(value, list):
+            for item in value:
+                if isinstance(item, ast.AST):
+                    yield item
+        elif isinstance(value, ast.AST):
+            yield value
+
+
+def _walk(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield a node and all below it, level by level, but for what names nothing."""
+    level = [tree]
+    while level:
+        yield from level
+        level = [child for node in level for child in child_nodes(node) if not isinstance(child, _NAMELESS)]
 
 
 def absolute_name(name: str, level: int, package: str) -> str | None:
@@ -125,7 +145,7 @@ class _ImportReader:
         certain = {id(node) for node in getattr(tree, "body", ())}
         known: set[int] = set()  # expressions whose meaning a parent told
         modules: list[ast.Name] = []
-        for node in ast.walk(tree):
+        for node in _walk(tree):
             self._is_certain = id(node) in certain
             if isinstance(node, ast.Import):
                 self._import(node)

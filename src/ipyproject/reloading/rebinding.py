@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +21,13 @@ class Rebinding:
         rebound: Names that are bound to the successor of what they were bound to.
         gone: Names whose object has no successor: they are bound to the old one still.
         old_instances: Names bound to instances of classes that were executed anew: left alone.
+        lost: Every name so far whose object was gone -> that object, and the module and attribute that it was.
     """
 
     rebound: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     old_instances: tuple[str, ...] = ()
+    lost: Mapping[str, tuple[Any, tuple[str, str]]] = field(default_factory=dict, repr=False, compare=False)
 
 
 def rebind(
@@ -33,6 +35,7 @@ def rebind(
     before: Mapping[str, Mapping[str, Any]],
     after: Mapping[str, ModuleType],
     imported: Mapping[str, tuple[str, str]],
+    lost: Mapping[str, tuple[Any, tuple[str, str]]] | None = None,
 ) -> Rebinding:
     """Bind names to the successors of the objects that they are bound to.
 
@@ -44,29 +47,47 @@ def rebind(
         before: Module -> its namespace before it was executed anew.
         after: Module -> the module now; without those that are gone.
         imported: Name -> the module and the attribute that it was imported from.
+        lost: What earlier reloads could not rebind (:attr:`Rebinding.lost`): it may have come back.
     """
     homes = dict(_homes(before))
     rebound, gone, old_instances = [], [], []
+    still_lost = {}
     for name, value in list(names.items()):
         if name.startswith("_"):
             continue
-        if isinstance(value, ModuleType):
-            found = _module_home(value, before)
-        elif isinstance(value, _ATOMS):
-            found = _import_home(imported.get(name), value, before)
-        else:
-            found = homes.get(id(value))
+        found = _home(name, value, homes, before, imported)
+        known = (lost or {}).get(name)
+        was_lost = found is None and known is not None and known[0] is value
+        if was_lost and known is not None:
+            found = known[1]
         if found is None:
             if _is_old_instance(value, before):
                 old_instances.append(name)
             continue
         successor = _successor(found, after)
         if successor is None:
-            gone.append(name)
+            still_lost[name] = (value, found)
+            if not was_lost:
+                gone.append(name)
         elif successor[0] is not value:
             names[name] = successor[0]
             rebound.append(name)
-    return Rebinding(tuple(rebound), tuple(gone), tuple(old_instances))
+    return Rebinding(tuple(rebound), tuple(gone), tuple(old_instances), still_lost)
+
+
+def _home(
+    name: str,
+    value: Any,
+    homes: Mapping[int, tuple[str, str]],
+    before: Mapping[str, Mapping[str, Any]],
+    imported: Mapping[str, tuple[str, str]],
+) -> tuple[str, str] | None:
+    """Return the module and the attribute that a name's value was; None for what is none of theirs."""
+    if isinstance(value, ModuleType):
+        return _module_home(value, before)
+    if isinstance(value, _ATOMS):
+        return _import_home(imported.get(name), value, before)
+    return homes.get(id(value))
 
 
 def _homes(before: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[int, tuple[str, str]]]:

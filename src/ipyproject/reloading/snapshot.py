@@ -31,7 +31,11 @@ HASHED_UP_TO = 1 << 20
 """Size in bytes up to which a file's content is compared, not only its ``stat``."""
 
 _CODE_SUFFIXES = (".py", ".so", ".pyd")
-_LEFT_BY_EDITORS = (("#", ".#", "._", ".~", ".DS_Store", ".nfs", ".fuse_hidden", ".goutputstream-"), ("~", ".swp"))
+_NOTEBOOKS = ".ipynb"  # saved every few minutes, and read by no import
+_LEFT_BY_EDITORS = (
+    ("#", ".#", "._", ".~", ".DS_Store", ".nfs", ".fuse_hidden", ".goutputstream-"),
+    ("~", ".swp", _NOTEBOOKS),
+)
 _VIMS_PROBE = "4913"
 _NEVER_CODE = frozenset({"__pycache__", "node_modules"})
 _SELDOM_CODE = frozenset(
@@ -49,6 +53,7 @@ _SECOND_NS = 1_000_000_000
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 _CHUNK = 1 << 16
+_DIGEST_SIZE = 16
 
 
 class Layer(StrEnum):
@@ -133,9 +138,11 @@ class Snapshot:
 
     Attributes:
         files: The state of each file, by layer and absolute path; links in a path are not resolved.
+        conf_source: The configuration that was looked at.
     """
 
     files: Mapping[Layer, Mapping[str, FileState]]
+    conf_source: Path
 
     @classmethod
     def take(cls, project: Project, conf_source: Path, *, previous: Snapshot | None = None) -> Self:
@@ -159,11 +166,33 @@ class Snapshot:
         taking.add_conf(str(conf_source.absolute()))
         for top in _source_tops(project, taking):
             taking.add_source(top)
-        return cls(taking.files)
+        return cls(taking.files, conf_source)
 
     def paths(self, layer: Layer) -> tuple[Path, ...]:
         """Return a layer's files, sorted."""
         return _sorted_paths(self.files[layer])
+
+    def with_conf_source(self, conf_source: Path) -> Snapshot:
+        """Return this snapshot with another configuration, looked at now; the other layers stay as they are."""
+        if conf_source == self.conf_source:
+            return self
+        taking = _Taking({})
+        taking.add_conf(str(conf_source.absolute()))
+        conf = taking.files[Layer.CONF]
+        other = {path: state for path, state in self.files[Layer.OTHER].items() if path not in conf}
+        return Snapshot({**self.files, Layer.CONF: conf, Layer.OTHER: other}, conf_source)
+
+    def with_contents(self, digests: Mapping[str, bytes]) -> Snapshot:
+        """Return this snapshot with what modules were really made from: a file may have been written meanwhile.
+
+        Args:
+            digests: Absolute path -> :func:`content_digest` of what was read.
+        """
+        code = dict(self.files[Layer.CODE])
+        for path, digest in digests.items():
+            if path in code and code[path].content != digest:
+                code[path] = FileState(None, digest)
+        return Snapshot({**self.files, Layer.CODE: code}, self.conf_source)
 
     def changes_since(self, older: Snapshot) -> FileChanges:
         """Return what became another since an older snapshot of the same project."""
@@ -287,8 +316,13 @@ class _Taking:
         return FileState(signature if is_settled else None, content)
 
 
+def content_digest(content: bytes) -> bytes:
+    """Return the digest by which a snapshot knows a file's content."""
+    return blake2b(content, digest_size=_DIGEST_SIZE).digest()
+
+
 def _digest(path: str) -> bytes:
-    digest = blake2b(digest_size=16)
+    digest = blake2b(digest_size=_DIGEST_SIZE)
     descriptor = os.open(path, _READ_ONLY)
     try:
         while chunk := os.read(descriptor, _CHUNK):

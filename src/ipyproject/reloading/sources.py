@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ipyproject.reloading.snapshot import content_digest
 from ipyproject.reloading.uses import read_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from ipyproject.reloading.facts import SourceFacts
 
@@ -24,7 +24,8 @@ class SourceCache:
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = tuple(folders)
         self._read: dict[tuple[str, bool, bytes], SourceFacts | None] = {}
-        self._executed: dict[str, tuple[Path, bytes]] = {}
+        self._executed: dict[str, tuple[Path, bytes, bytes]] = {}
+        self._of_executed: dict[str, SourceFacts | None] = {}
 
     def executed(self, name: str, path: Path, source: bytes) -> None:
         """Take note that a module was executed from a source. It is read only when somebody asks.
@@ -34,16 +35,43 @@ class SourceCache:
             path: Its file.
             source: What was compiled.
         """
-        self._executed[name] = (path, source)
+        self._executed[name] = (path, source, content_digest(source))
+        self._of_executed.pop(name, None)
 
     def forget(self, name: str) -> None:
         """Take note that a module is no longer loaded."""
         self._executed.pop(name, None)
+        self._of_executed.pop(name, None)
+
+    def digests(self, loaded: Collection[str]) -> dict[str, str]:
+        """Return the executed modules that are among the loaded ones, each with a digest of its source."""
+        return {name: digest.hex() for name, (_, _, digest) in self._executed.items() if name in loaded}
 
     def of_executed(self, name: str) -> SourceFacts | None:
         """Return the facts of a module as it was executed; None where that is unknown or does not compile."""
-        known = self._executed.get(name)
-        return self._facts(name, known[1], is_package=_is_init(known[0])) if known is not None else None
+        if name not in self._of_executed:
+            known = self._executed.get(name)
+            if known is None:
+                return None
+            path, source, digest = known
+            self._of_executed[name] = self._facts(name, source, digest, is_package=_is_init(path))
+        return self._of_executed[name]
+
+    def known(self) -> set[SourceFacts | None]:
+        """Return the facts of executed modules that were read so far."""
+        return set(self._of_executed.values())
+
+    def read_all(self) -> None:
+        """Read the sources of all executed modules that were not read yet, and forget those of earlier contents.
+
+        It takes about a millisecond per module, so a thread may do it before somebody asks.
+        """
+        kept = set()
+        for name, (path, _, digest) in list(self._executed.items()):
+            self.of_executed(name)
+            kept.add((name, _is_init(path), digest))
+        for key in [key for key in self._read if key not in kept]:
+            self._read.pop(key, None)
 
     def of_file(self, name: str, path: Path) -> SourceFacts | None:
         """Return the facts of a module's file as it is now; None where it can't be read or does not compile."""
@@ -51,7 +79,7 @@ class SourceCache:
             source = path.read_bytes()
         except OSError:
             return None
-        return self._facts(name, source, is_package=_is_init(path))
+        return self._facts(name, source, content_digest(source), is_package=_is_init(path))
 
     def find(self, name: str) -> Path | None:
         """Return the file that a module of that name would have, as an import would find it."""
@@ -76,8 +104,8 @@ class SourceCache:
                 return ".".join(parts[:-1] if parts[-1] == "__init__" else parts) or None
         return None
 
-    def _facts(self, name: str, source: bytes, *, is_package: bool) -> SourceFacts | None:
-        key = (name, is_package, hashlib.blake2b(source, digest_size=16).digest())
+    def _facts(self, name: str, source: bytes, digest: bytes, *, is_package: bool) -> SourceFacts | None:
+        key = (name, is_package, digest)
         if key not in self._read:
             self._read[key] = read_facts(source, name, is_package=is_package)
         return self._read[key]

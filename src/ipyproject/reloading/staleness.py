@@ -7,7 +7,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ipyproject.reloading.effects import Effects, Graph
+from ipyproject.reloading.effects import Effects, Graph, Memo
 from ipyproject.reloading.imports import with_parents
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ class Staleness:
     """
 
     modules: frozenset[str]
-    everything: bool
-    extensions: tuple[Path, ...]
+    everything: bool = False
+    extensions: tuple[Path, ...] = ()
 
 
 def stale_modules(
@@ -45,6 +45,7 @@ def stale_modules(
     *,
     dynamic_imports: Mapping[str, AbstractSet[str]] | None = None,
     sources: SourceCache,
+    memo: Memo | None = None,
 ) -> Staleness:
     """Tell which of a project's loaded modules are stale.
 
@@ -53,19 +54,22 @@ def stale_modules(
 
     Args:
         loaded: The project's modules by name, in the order in which they were loaded.
-        changed_files: Files below the source folders whose content changed.
+        changed_files: Files below the source folders whose content changed; a path without a suffix is a folder.
         removed_files: Files that are gone.
         added_files: Files that are new.
         dynamic_imports: Module name -> names that it was seen to import while it was executed.
         sources: What the modules were executed from.
+        memo: What was found when this was asked the last time; it is changed.
     """
     paths = sorted(path for path in {*changed_files, *removed_files, *added_files} if path.suffix not in _BYTE_CODE)
     extensions = tuple(path for path in paths if path.name.endswith(tuple(EXTENSION_SUFFIXES)))
-    everything = any(path.suffix != ".py" and path not in extensions for path in paths)
+    everything = any(path.suffix not in {".py", ""} and path not in extensions for path in paths)
     if everything:
         return Staleness(frozenset(loaded), everything, extensions)
-    finder = _StaleFinder(loaded, dynamic_imports or {}, sources)
-    changed = [path for path in paths if path.suffix == ".py" or path not in changed_files]
+    memo = memo if memo is not None else Memo()
+    memo.enter(None if added_files or removed_files or dynamic_imports else frozenset(loaded))
+    finder = _StaleFinder(loaded, dynamic_imports or {}, sources, memo)
+    changed = [path for path in paths if path not in extensions or path not in changed_files]
     names = {name for path in changed if (name := sources.name_of(path)) is not None}
     appeared = {name for path in changed if path in added_files and (name := sources.name_of(path)) is not None}
     if names:
@@ -81,7 +85,9 @@ class _StaleFinder:
         loaded: Mapping[str, ModuleType],
         dynamic_imports: Mapping[str, AbstractSet[str]],
         sources: SourceCache,
+        memo: Memo,
     ) -> None:
+        self._memo = memo
         self.stale: set[str] = set()
         self._loaded = loaded
         self._dynamic = dynamic_imports
@@ -90,7 +96,7 @@ class _StaleFinder:
         self._first_executed: set[str] = set()  # existing modules that only now are imported
 
     def start(self, changed: set[str], appeared: set[str]) -> None:
-        self._graph = Graph(self._loaded, changed, self._dynamic, self._sources)
+        self._graph = Graph(self._loaded, changed, self._dynamic, self._sources, self._memo)
         self._effects = Effects(self._graph)
         for name in changed:
             self._mark_with_relatives(name)
@@ -102,7 +108,7 @@ class _StaleFinder:
             for facts in self._graph.facts(name):
                 uses = [use for called in CALLED_AT_EACH_OPENING for use in facts.definitions.get(called, ())]
                 if uses:
-                    self._mark_all(self._effects.of(name, facts, uses))
+                    self._mark_all(self._effects.of(name, facts, uses, "opening"))
         self._spread()
 
     def _mark_all(self, names: Iterable[str]) -> None:

@@ -3,46 +3,49 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ExtensionFileLoader, ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ipyproject import current
 from ipyproject.importing import import_project_module, project_modules
+from ipyproject.reloading.snapshot import content_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from types import CodeType, TracebackType
 
     from ipyproject.project import Project
 
 
 class ModuleTransaction:
-    """A context in which the modules of projects are imported from their sources as if for the first time.
+    """A context in which stale modules of projects are imported from their sources as if for the first time.
 
-    On entering, the modules leave ``sys.modules``. Whatever is imported inside is compiled from source (a byte-code
-    file may be stale: it only knows its source by second and size) and executed in the namespace of the module object
-    that had the name before, so that references to modules stay right. If the block raises, modules, their
-    namespaces, ``sys.path``, ``sys.meta_path`` and the current project and sessions are as they were.
+    On entering, the stale modules leave ``sys.modules`` and their packages. Whatever is imported inside is compiled
+    from source (a byte-code file may be stale: it only knows its source by second and size) and executed in the
+    namespace of the module object that had the name before, so that references to modules stay right. If the block
+    raises, modules, their namespaces, ``sys.path``, ``sys.meta_path`` and the current project and sessions are as they
+    were.
 
     Args:
         projects: The project that is opened and, where it replaces another, that one too.
+        stale: Names of the modules to be executed again; None for all.
     """
 
-    def __init__(self, *projects: Project) -> None:
+    def __init__(self, *projects: Project, stale: Collection[str] | None = None) -> None:
         self._projects = projects
-        self._modules: dict[str, ModuleType] = {}
+        self._stale = stale
         self._compiled: dict[str, ModuleType] = {}
 
     @property
-    def executed(self) -> dict[str, str]:
-        """The modules executed so far, in order, each with a digest of its source."""
+    def executed(self) -> dict[str, ExecutedSource]:
+        """The modules executed so far, in order, each with the source that it was compiled from."""
         return dict(self._finder.executed)
 
     @property
@@ -51,12 +54,17 @@ class ModuleTransaction:
         return {name: sys.modules[name] for name in self._owned() if sys.modules[name] is not None}
 
     @property
-    def namespaces_before(self) -> dict[str, dict[str, Any]]:
-        """Module -> its namespace before it was executed anew."""
-        return {name: namespace for name, (_, namespace) in self._before.namespaces.items()}
+    def replaced(self) -> dict[str, dict[str, Any]]:
+        """Stale module -> its namespace before."""
+        return {name: self._before.namespaces[name][1] for name in self._popped if name in self._before.namespaces}
+
+    @property
+    def finder(self) -> ProjectFinder:
+        """What finds the projects' modules during the transaction; it may go on to do so afterwards."""
+        return self._finder
 
     def execute_rest(self, project: Project) -> None:
-        """Execute the modules that were loaded before and that no import has reached yet.
+        """Execute the stale modules that no import has reached yet, in the order in which they were loaded before.
 
         A notebook may hold them though no pipeline imports them. One whose file is gone stays out.
 
@@ -66,13 +74,14 @@ class ModuleTransaction:
         Raises:
             ProjectCodeError: One of them fails.
         """
-        for name in self._modules:
+        for name in self._popped:
             if name not in sys.modules and self._still_there(name):
                 import_project_module(name, project)
 
     def __enter__(self) -> Self:
         self._current = current.snapshot()
         self._meta_path = list(sys.meta_path)
+        loaded: dict[str, Any] = {}
         for name in self._owned():
             module: Any = sys.modules[name]
             if module is None:
@@ -80,12 +89,17 @@ class ModuleTransaction:
             if _is_compiled(module):
                 self._compiled[name] = module  # can't be executed again; it stays
                 continue
-            self._modules[name] = sys.modules.pop(name)
-        self._before = _State.of(self._modules)
+            loaded[name] = module
+        self._before = _State.of(loaded)
+        self._popped = {name: module for name, module in loaded.items() if self._stale is None or name in self._stale}
+        for name in self._popped:
+            del sys.modules[name]
+        for name, module in self._popped.items():
+            self._detach(name, module)
         folders = [project.source_dir for project in self._projects if project.source_dir is not None]
         installed = {project.package_name for project in self._projects if project.source_dir is None}
-        self._finder = _FreshFinder(folders, installed, self._modules, self._compiled)
-        sys.meta_path.insert(0, self._finder)
+        self._finder = ProjectFinder(folders, installed, self._popped, self._compiled)
+        sys.meta_path[:] = [self._finder, *(each for each in sys.meta_path if not isinstance(each, ProjectFinder))]
         importlib.invalidate_caches()
         return self
 
@@ -103,25 +117,30 @@ class ModuleTransaction:
 
         For after a transaction that succeeded.
         """
-        now = _State.of(self.modules)
-        self._remove_owned()
-        self._before.put_back()
+        touched = {*self._popped, *self._finder.executed}
+        touched |= {name.rpartition(".")[0] for name in touched}
+        now = _State.of({name: sys.modules[name] for name in touched if name in sys.modules})
+        before = self._before.only(touched)
+        _remove(touched - self._compiled.keys())
+        before.put_back()
         try:
             yield
         finally:
-            self._remove_owned()
+            _remove(touched - self._compiled.keys())
             now.put_back()
 
+    def _detach(self, name: str, module: Any) -> None:
+        """Take a module out of its package, where that is not executed again itself."""
+        parent, _, short = name.rpartition(".")
+        package = sys.modules.get(parent)
+        if isinstance(package, ModuleType) and vars(package).get(short) is module:
+            del vars(package)[short]
+
     def _roll_back(self) -> None:
-        self._remove_owned()
+        _remove(set(self._owned()) - self._compiled.keys())
         self._before.put_back()
         sys.meta_path[:] = self._meta_path
         current.restore(self._current)
-
-    def _remove_owned(self) -> None:
-        for name in self._owned():
-            if name not in self._compiled and sys.modules[name] is not None:
-                del sys.modules[name]
 
     def _still_there(self, name: str) -> bool:
         parent = name.rpartition(".")[0]
@@ -152,6 +171,12 @@ class _State:
         }
         return cls(dict(modules), namespaces)
 
+    def only(self, names: Collection[str]) -> _State:
+        return _State(
+            {name: module for name, module in self.modules.items() if name in names},
+            {name: namespace for name, namespace in self.namespaces.items() if name in names},
+        )
+
     def put_back(self) -> None:
         sys.modules.update(self.modules)
         for name, (kind, namespace) in self.namespaces.items():
@@ -161,6 +186,12 @@ class _State:
             vars(module).update(namespace)
 
 
+def _remove(names: Iterable[str]) -> None:
+    for name in names:
+        if sys.modules.get(name) is not None:  # an import that somebody blocked stays blocked
+            del sys.modules[name]
+
+
 def _is_compiled(module: Any) -> bool:
     try:
         return isinstance(getattr(module, "__loader__", None), ExtensionFileLoader)
@@ -168,8 +199,38 @@ def _is_compiled(module: Any) -> bool:
         return False
 
 
-class _FreshFinder(MetaPathFinder):
-    """Finds the projects' modules where the ordinary path finder does, and has them executed from source."""
+class ExecutedSource(NamedTuple):
+    """What a module was compiled from.
+
+    Attributes:
+        path: Its file.
+        source: The file's content at that moment.
+    """
+
+    path: str
+    source: bytes
+
+    @property
+    def digest(self) -> bytes:
+        """The source's content, as a snapshot of the files has it."""
+        return content_digest(self.source)
+
+
+class ProjectFinder(MetaPathFinder):
+    """Finds the projects' modules where the ordinary path finder does, and has them executed from source.
+
+    It stays on ``sys.meta_path`` after a reload, so that a module imported later is never taken from a stale byte-code
+    file, and the next reload knows what it was made from.
+
+    Args:
+        folders: Source folders.
+        installed: Packages of installed projects.
+        replaced: Modules by name, into whose objects their successors are executed.
+        compiled: Compiled modules that stay loaded.
+
+    Attributes:
+        executed: Modules executed by it, in order.
+    """
 
     def __init__(
         self,
@@ -182,14 +243,21 @@ class _FreshFinder(MetaPathFinder):
         self._installed = installed
         self._replaced = replaced
         self._compiled = compiled
-        self.executed: dict[str, str] = {}
+        self.executed: dict[str, ExecutedSource] = {}
+
+    def settle(self) -> None:
+        """Go on without what the transaction replaced: what is imported from now on is new."""
+        self._replaced = {}
+        self._compiled = {}
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        """Return how to execute a module of the projects; None for any other."""
         top = fullname.partition(".")[0]
         if top not in self._installed and not any(
-            (folder / top).is_dir() or (folder / f"{top}.py").is_file() for folder in self._folders
+            os.path.isdir(f"{folder}{os.sep}{top}") or os.path.isfile(f"{folder}{os.sep}{top}.py")  # noqa: PTH112, PTH113
+            for folder in self._folders  # asked at every import there is, so by text
         ):
             return None
         spec = PathFinder.find_spec(fullname, path, target)
@@ -251,7 +319,7 @@ class FreshLoader(SourceFileLoader):
         path: Its source.
         replaced: What had the name before.
         children: Compiled modules below it that stay loaded; an import would not attach them again.
-        executed: Executed modules and the digests of their sources, to be added to.
+        executed: Executed modules and their sources, to be added to.
     """
 
     def __init__(
@@ -260,7 +328,7 @@ class FreshLoader(SourceFileLoader):
         path: str,
         replaced: ModuleType | None,
         children: Mapping[str, ModuleType],
-        executed: dict[str, str],
+        executed: dict[str, ExecutedSource],
     ) -> None:
         super().__init__(fullname, path)
         self._replaced = replaced
@@ -280,7 +348,7 @@ class FreshLoader(SourceFileLoader):
         path = self.get_filename(fullname)
         try:
             source = self.get_data(path)
-            self._executed[fullname] = sha256(source).hexdigest()
+            self._executed[fullname] = ExecutedSource(path, source)
             return self.source_to_code(source, path)
         except SyntaxError as error:
             error.filename = error.filename or path  # NUL bytes and unknown encodings don't say where they are

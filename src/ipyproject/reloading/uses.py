@@ -11,6 +11,7 @@ from ipyproject.reloading.imports import (
     DYNAMIC_BUILTINS,
     DYNAMIC_MODULES,
     Imports,
+    child_nodes,
     dotted,
     imported_by_text,
     read_imports,
@@ -165,7 +166,7 @@ class _UseReader:
                 self._children(node)
 
     def _children(self, node: ast.AST) -> None:
-        for child in ast.iter_child_nodes(node):
+        for child in child_nodes(node):
             if isinstance(child, ast.stmt):
                 self._statement(child)
             elif isinstance(child, ast.expr):
@@ -413,4 +414,4 @@ def _is_constant(node: ast.expr) -> bool:
 
 
 def _child_expressions(node: ast.AST) -> list[ast.expr]:
-    return [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+    return [child for child in child_nodes(node) if isinstance(child, ast.expr)]

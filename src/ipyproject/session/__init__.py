@@ -5,5 +5,6 @@ from ipyproject.session.reload import reload_project
 from ipyproject.session.replay import Replay, open_replay
 from ipyproject.session.result import RunResult
 from ipyproject.session.session import Session, SessionState
+from ipyproject.session.watch import Watch
 
-__all__ = ["Origin", "Replay", "RunResult", "Session", "SessionState", "open_replay", "reload_project"]
+__all__ = ["Origin", "Replay", "RunResult", "Session", "SessionState", "Watch", "open_replay", "reload_project"]

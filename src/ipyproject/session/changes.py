@@ -11,9 +11,11 @@ from ipyproject.history.comparison import differences
 from ipyproject.reloading import Rebinding
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from ipyproject.pipeline import Node
+    from ipyproject.catalog import Catalog
+    from ipyproject.pipeline import Node, PipelineRegistry
+    from ipyproject.reloading import LoadedCode
     from ipyproject.session.session import Session
 
 
@@ -46,7 +48,6 @@ class Changes:
     Attributes:
         executed: Modules that were executed, in order, each with a digest of its source.
         modules: How many modules of the project are loaded.
-        digests: Each module that a reload has executed, with the digest of its source then.
         sources: Names of modules whose source differs.
         env: The env before and now, if it is another.
         parameters: Dotted name, value before, value now; `ABSENT` where there was, or is, none. Secrets are hidden.
@@ -58,7 +59,6 @@ class Changes:
 
     executed: Mapping[str, str] = field(default_factory=dict)
     modules: int = 0
-    digests: Mapping[str, str] = field(default_factory=dict, repr=False)
     sources: NameChanges = field(default_factory=NameChanges)
     env: tuple[str, str] | None = None
     parameters: tuple[tuple[str, Any, Any], ...] = ()
@@ -68,68 +68,113 @@ class Changes:
     names: Rebinding = field(default_factory=Rebinding)
 
 
-def compare_opened(
-    before: Facts | None, after: Session, executed: Mapping[str, str], modules: int, names: Rebinding
-) -> Changes:
-    """Compare a session with what was taken down of the one before; without one, only say what was executed."""
+def compare_opened(before: Facts | None, now: Facts, executed: Mapping[str, str], names: Rebinding) -> Changes:
+    """Compare a session with the one before; without one, only say what was executed."""
     if before is None:
-        return Changes(executed, modules, digests=executed, names=names)
-    now = Facts.of(after)
-    digests = executed or before.sources  # all modules are executed, or none
-    # What was executed by an ordinary import left no digest; nothing is said of it.
-    known = digests if before.sources else {}
+        return Changes(executed, now.modules, names=names)
     return Changes(
         executed=executed,
-        modules=modules,
-        digests=digests,
-        sources=NameChanges.between(before.sources, known),
+        modules=now.modules,
+        sources=_source_changes(before.sources, now.sources),
         env=(before.env, now.env) if before.env != now.env else None,
-        parameters=tuple(differences(before.parameters, now.parameters)),
-        datasets=NameChanges.between(before.datasets, now.datasets),
-        pipelines=NameChanges.between(before.pipelines, now.pipelines),
-        nodes=NameChanges.between(before.nodes, now.nodes),
+        parameters=_parameter_changes(before, now),
+        datasets=_dataset_changes(before.catalog, now.catalog),
+        **_pipeline_changes(before.pipelines, now.pipelines),
         names=names,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What two sessions are compared by; taken down before the code of the first is replaced.
+    """What two sessions are compared by; kept from the first when it is closed.
 
     Attributes:
         env: The env.
-        sources: Module -> digest of its source, where a reload executed it.
-        parameters: Dotted name -> value, secrets hidden.
-        datasets: Name -> definition.
-        pipelines: Name -> names of its nodes.
-        nodes: Name -> what it is made of.
+        sources: Module -> digest of its source, where a reload has executed it.
+        modules: How many modules of the project are loaded.
+        params: The resolved parameters.
+        recorded: Hides the secrets of parameters.
+        catalog: The catalog.
+        pipelines: Name -> pipeline.
     """
 
     env: str
     sources: Mapping[str, str]
-    parameters: Mapping[str, Any]
-    datasets: Mapping[str, Any]
-    pipelines: Mapping[str, frozenset[str]]
-    nodes: Mapping[str, Any]
+    modules: int
+    params: Mapping[str, Any]
+    recorded: Callable[[Mapping[str, Any]], dict[str, Any]]
+    catalog: Catalog
+    pipelines: PipelineRegistry
 
     @classmethod
-    def of(cls, session: Session) -> Facts:
-        """Take down the facts of an open session."""
+    def of(cls, session: Session, code: LoadedCode | None) -> Facts:
+        """Take down the facts of an open session.
+
+        Args:
+            session: The session.
+            code: What is loaded of its code.
+        """
         context = session.load_context()
         return cls(
             env=session.env,
-            sources=session.changes.digests,
-            parameters=flattened(session.as_recorded(context.params)),
-            datasets=dict(context.catalog.definitions),
-            pipelines={name: frozenset(pipeline.node_names) for name, pipeline in session.pipelines.items()},
-            nodes={node.name: _made_of(node) for pipeline in session.pipelines.values() for node in pipeline},
+            sources=code.digests() if code is not None else {},
+            modules=code.count() if code is not None else 0,
+            params=context.config.resolved("parameters"),
+            recorded=session.as_recorded,
+            catalog=context.catalog,
+            pipelines=session.pipelines,
         )
 
 
-def _made_of(node: Node) -> tuple[Any, ...]:
-    code = getattr(node.func, "__code__", None)
-    what = _comparable(code) if isinstance(code, CodeType) else repr(type(node.func))
-    return what, node.inputs, node.outputs, node.tags
+def _source_changes(before: Mapping[str, str], now: Mapping[str, str]) -> NameChanges:
+    # What was executed by an ordinary import left no digest; nothing is said of it.
+    return NameChanges.between(before, now) if before and before is not now else NameChanges()
+
+
+def _parameter_changes(before: Facts, now: Facts) -> tuple[tuple[str, Any, Any], ...]:
+    if before.params is now.params:
+        return ()
+    return tuple(differences(flattened(before.recorded(before.params)), flattened(now.recorded(now.params))))
+
+
+def _dataset_changes(before: Catalog, now: Catalog) -> NameChanges:
+    return NameChanges.between(before.definitions, now.definitions)
+
+
+def _pipeline_changes(before: PipelineRegistry, now: PipelineRegistry) -> dict[str, NameChanges]:
+    if before is now:
+        return {}
+    old, new = (
+        {name: frozenset(pipeline.node_names) for name, pipeline in registry.items()} for registry in (before, now)
+    )
+    old_nodes, new_nodes = (
+        {node.name: node for pipeline in registry.values() for node in pipeline} for registry in (before, now)
+    )
+    return {
+        "pipelines": NameChanges.between(old, new),
+        "nodes": NameChanges(
+            added=tuple(sorted(new_nodes.keys() - old_nodes.keys())),
+            removed=tuple(sorted(old_nodes.keys() - new_nodes.keys())),
+            changed=tuple(
+                sorted(
+                    name for name in new_nodes.keys() & old_nodes.keys() if _differ(old_nodes[name], new_nodes[name])
+                )
+            ),
+        ),
+    }
+
+
+def _differ(old: Node, new: Node) -> bool:
+    if old is new:
+        return False
+    if (old.inputs, old.outputs, old.tags) != (new.inputs, new.outputs, new.tags):
+        return True
+    return old.func is not new.func and _made_of(old.func) != _made_of(new.func)
+
+
+def _made_of(function: Any) -> Any:
+    code = getattr(function, "__code__", None)
+    return _comparable(code) if isinstance(code, CodeType) else repr(type(function))
 
 
 def _comparable(code: CodeType) -> tuple[Any, ...]:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.history import SessionRecord, new_id, process_facts
 from ipyproject.history.environment import kept_environment
+from ipyproject.history.git import git_facts, start_git_facts
+from ipyproject.history.values import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from ipyproject.config import ConfigLoader
+    from ipyproject.history.background import Finding
+    from ipyproject.history.git import GitFacts
     from ipyproject.project import Project
+    from ipyproject.runners import Runner
     from ipyproject.session.origin import Origin
     from ipyproject.settings import Settings
 
@@ -37,6 +43,19 @@ def describe(data: Any) -> dict[str, Any]:
     except Exception:  # noqa: BLE001 - see above
         return found
     return found
+
+
+def runner_options(runner: Runner) -> dict[str, Any]:
+    """Return the public attributes of a runner, as a record holds them: what it was made with, as far as it tells.
+
+    Never raises, as `describe`.
+    """
+    try:
+        named = [each.name for each in fields(runner)] if is_dataclass(runner) else vars(runner)
+        options: dict[str, Any] = plain({name: getattr(runner, name) for name in named if not name.startswith("_")})
+    except Exception:  # noqa: BLE001 - a runner of the project's own
+        return {}
+    return options
 
 
 def session_record(
@@ -64,6 +83,33 @@ def session_record(
         environment=kept_environment(settings.session_environment),
         **process_facts(),
     )
+
+
+def code_version(project: Project, conf_source: Path) -> GitFacts:
+    """Return what git says of the files that determine a run: code, configuration and ``pyproject.toml``."""
+    return git_facts(_place_of_code(project), _determining(project, conf_source))
+
+
+def start_code_version(project: Project, conf_source: Path, then: Callable[[GitFacts], object]) -> Finding[GitFacts]:
+    """Ask for the `code_version` beside the main path.
+
+    Args:
+        project: The project.
+        conf_source: Where its configuration comes from.
+        then: Called in a thread with what is known.
+    """
+    return start_git_facts(_place_of_code(project), then, paths=_determining(project, conf_source))
+
+
+def _place_of_code(project: Project) -> Path:
+    """The folder whose repository counts: that of the project, unless its code lies elsewhere."""
+    source = project.source_dir
+    return project.root if source is None or source.is_relative_to(project.root) else source
+
+
+def _determining(project: Project, conf_source: Path) -> tuple[Path, ...]:
+    """What determines a run; what it writes is not among it."""
+    return project.source_dir or project.package_dir, conf_source, project.root / "pyproject.toml"
 
 
 def installed_version(package_name: str) -> str | None:

@@ -7,12 +7,12 @@ from contextvars import ContextVar
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from threading import RLock
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.history import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, Status
 from ipyproject.history.masking import MaskingRecorder, masked_error, masked_record
 from ipyproject.history.tracebacks import trimmed_traceback
+from ipyproject.session.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -70,15 +70,16 @@ class SessionBook:
 
     @property
     def data(self) -> Mapping[str, Any]:
-        """Everything known about the session, read-only."""
-        return MappingProxyType(
+        """Everything known about the session, read-only at every depth."""
+        data: Mapping[str, Any] = frozen(
             {
                 **{each.name: getattr(self._record, each.name) for each in fields(self._record)},
                 "runs": self.runs,
-                "facts": MappingProxyType(dict(self._facts)),
+                "facts": dict(self._facts),
                 "metrics": tuple(self._metrics),
             }
         )
+        return data
 
     def open(self) -> None:
         """Open the record; from here on a killed process leaves it behind."""
@@ -135,7 +136,10 @@ class SessionBook:
 
     def node_ended(self, run_id: str, record: NodeRecord) -> None:
         """Take down how a node ended."""
-        self._tell(lambda: self._recorder.node_finished(run_id, record))
+        if self._waiting is None:  # nearly always; a run has many nodes
+            self._recorder.node_finished(run_id, record)
+        else:
+            self._tell(lambda: self._recorder.node_finished(run_id, record))
 
     def run_ended(self, run_id: str, error: BaseException | None) -> RunRecord:
         """Take down how a run ended, and return its record."""

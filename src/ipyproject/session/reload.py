@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ipyproject import current
+from ipyproject.bootstrap import make_current, unchanged_on_failure
 from ipyproject.errors import ProjectError, SessionError
-from ipyproject.importing import project_modules
 from ipyproject.project import find_project, read_project
-from ipyproject.reloading import ModuleTransaction, Rebinding, Snapshot, rebind
+from ipyproject.reloading import LoadedCode, ModuleTransaction, Rebinding, Snapshot, rebind
 from ipyproject.session.changes import Facts, compare_opened
+from ipyproject.session.opening import Kept, Opening, conf_source_of
+from ipyproject.session.origin import Origin
 from ipyproject.session.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+    from collections.abc import Collection, Mapping, MutableMapping
     from pathlib import Path
+    from types import ModuleType
 
     from ipyproject.catalog import Catalog
     from ipyproject.project import Project
-    from ipyproject.session.origin import Origin
+    from ipyproject.reloading.staleness import Staleness
 
 
 def reload_project(
@@ -33,7 +37,10 @@ def reload_project(
     imported: Mapping[str, tuple[str, str]] | None = None,
     full: bool = False,
 ) -> Session:
-    """Execute a project's code anew and open a session on it; then close those that were open.
+    """Open a session on a project as its files are now; then close those that were open.
+
+    Code is executed as far as it is stale: modules whose files have changed since the last reload, what imports them,
+    and what they may have changed. Whatever is not stale is what executing it again would give.
 
     Args:
         project_path: As for :meth:`Session.create`; by default the project opened last.
@@ -46,9 +53,8 @@ def reload_project(
             that are executed anew are bound to their successors.
         imported: Name in it -> module and attribute that it was imported from, for values (numbers, texts) that don't
             tell where they came from.
-        full: Start clean. Otherwise code is executed only if a file of it, or beside it, has changed since the session
-            before was opened by a reload; and what the open session's catalog holds in memory is kept for datasets
-            whose definition is the same, if project, env and conf source are.
+        full: Start clean: all code is executed. Otherwise only what is stale is, and what the open session's catalog
+            holds in memory is kept for datasets whose definition is the same, if project, env and conf source are.
 
     Returns:
         The new session, its context and pipelines loaded.
@@ -59,85 +65,174 @@ def reload_project(
         SessionError: A run of the open session is still going on.
     """
     __tracebackhide__ = True
-    previous = current.open_sessions()
-    _refuse_under_a_run(previous)
-    opened_before = [current.current_project()] if current.has_project() else []
-    if project_path is None and opened_before and opened_before[0].source_dir is None:
-        project = opened_before[0]  # an installed project: there is no pyproject.toml to read again
-    else:
-        if project_path is None and opened_before:
-            project_path = opened_before[0].root
-        project = read_project(find_project(project_path))
-    facts = _facts_of(previous, project)
-    # Before anything is executed: an edit that comes later is seen by the next reload.
-    snapshot = Snapshot.take(project, project.conf_source)
-    same_code = None if full else _with_the_same_code(previous, project, snapshot)
-    executed_projects = [] if same_code is not None else [project, *opened_before]
-    with ModuleTransaction(*executed_projects) as transaction:
-        session = Session.prepare(
-            None if project.source_dir is None else project.root,
-            save_on_close,
-            env,
-            extra_params,
-            conf_source,
-            origin=origin,
-        )
-        if same_code is not None:
-            session.adopt(same_code.pipelines)
-        _ = session.pipelines
-        live = None if full else _live_catalog(previous, session)
-        if live is not None:
-            session.inherit(live, transaction.namespaces_before.keys())
-        session.load_context()
-        transaction.execute_rest(project)
-        _refuse_under_a_run(previous)  # one may have been started by another thread meanwhile
-    if previous:
-        with transaction.as_before():
-            for old in reversed(previous):
-                old.close()
-    session.begin()
-    rebinding = Rebinding()
-    if names is not None:
-        rebinding = rebind(names, transaction.namespaces_before, transaction.modules, imported or {})
-    modules = len(project_modules(project.package_name, project.source_dir))
-    session.changes = compare_opened(facts, session, transaction.executed, modules, rebinding)
-    session.snapshot = snapshot
+    before = _Before.now()
+    before.refuse_under_a_run()
+    project = before.project_at(project_path)
+    opening = Opening(save_on_close, env, extra_params or {}, conf_source, origin or Origin())
+    reload = _Reload(before, project, opening, full=full)
+    facts = before.facts_of(project)
+    session = reload.open()
+    lost = before.lost_names()
+    rebinding = Rebinding(lost=lost)
+    if names is not None and (reload.replaced or reload.executed):
+        rebinding = rebind(names, reload.replaced, reload.modules, imported or {}, lost)
+    session.changes = compare_opened(facts, Facts.of(session, reload.code), reload.executed, rebinding)
     return session
 
 
-def _with_the_same_code(sessions: Sequence[Session], project: Project, snapshot: Snapshot) -> Session | None:
-    """The last open session, if nothing that the project's code could depend on has changed since it was opened."""
-    last = sessions[-1] if sessions else None
-    if last is None or last.snapshot is None or last.project != project or current.current_project() != project:
+class _Reload:
+    """One reload: finds what is stale, executes it, opens the session, and only then closes those before it."""
+
+    def __init__(self, before: _Before, project: Project, opening: Opening, *, full: bool) -> None:
+        self._before = before
+        self._project = project
+        self._opening = opening
+        self._full = full
+        self._code = None if full else before.code_of(project)
+        # Before anything is executed: an edit that comes later is seen by the next reload.
+        self._snapshot = before.snapshot_of(project)
+        self.replaced: dict[str, dict[str, Any]] = {}
+        self.modules: dict[str, ModuleType] = {}
+        self.executed: dict[str, str] = {}
+
+    def open(self) -> Session:
+        """Return the new session; its record is open and those before it are closed."""
+        changes = self._code.changes(self._snapshot) if self._code is not None else None
+        if self._code is not None and changes is not None and not (changes.code or changes.other or changes.metadata):
+            session, self.code = self._on_the_same_code(self._code), self._code
+            self._code.snapshot = self._snapshot
+        else:
+            session, self.code = self._on_new_code(self._code.stale(changes) if self._code and changes else None)
+        current.set_loaded_code(self.code)
+        session.begin()
+        session.snapshot = self._snapshot
+        if self.executed:
+            self.code.read_ahead()
+        return session
+
+    def _on_the_same_code(self, code: LoadedCode) -> Session:
+        with unchanged_on_failure():
+            session = self._prepared()
+            session.adopt(code.pipelines)
+            self._load_context(session)
+            self._before.refuse_under_a_run()
+        self._before.close()
+        return session
+
+    def _on_new_code(self, stale: Staleness | None) -> tuple[Session, LoadedCode]:
+        modules = stale.modules if stale is not None else None
+        with ModuleTransaction(*self._before.projects(self._project), stale=modules) as transaction:
+            session = self._prepared()
+            pipelines = session.pipelines
+            self._load_context(session, transaction.replaced.keys())
+            transaction.execute_rest(self._project)
+            self._before.refuse_under_a_run()  # one may have been started by another thread meanwhile
+        self.executed = {name: source.digest.hex() for name, source in transaction.executed.items()}
+        self.replaced, self.modules = transaction.replaced, transaction.modules
+        if self._before.sessions:
+            with transaction.as_before():
+                self._before.close()
+        if self._code is None:
+            return session, LoadedCode(self._project, self._snapshot, transaction.finder, pipelines)
+        return session, self._code.renewed(self._snapshot, transaction.finder, pipelines, self.replaced.keys())
+
+    def _prepared(self) -> Session:
+        settings = make_current(self._project)
+        conf_source = conf_source_of(self._opening.conf_source, settings, self._project).absolute()
+        self._snapshot = self._snapshot.with_conf_source(conf_source)
+        kept = self._before.kept(self._project, self._snapshot)
+        return Session.prepare(self._project, settings, self._opening, kept)
+
+    def _load_context(self, session: Session, replaced: Collection[str] = ()) -> None:
+        live = None if self._full else self._before.live_catalog(session)
+        if live is not None:
+            session.inherit(live, replaced)
+        session.load_context()
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What was open in this process when a reload was asked for."""
+
+    sessions: tuple[Session, ...]
+    project: Project | None
+    code: LoadedCode | None
+
+    @classmethod
+    def now(cls) -> _Before:
+        project = current.current_project() if current.has_project() else None
+        return cls(current.open_sessions(), project, current.loaded_code())
+
+    def refuse_under_a_run(self) -> None:
+        for session in self.sessions:
+            if session.is_running:
+                raise SessionError(
+                    f"Session {session.session_id} is still running; reloading now would change code under it.",
+                    "Wait for the run or interrupt it first.",
+                )
+
+    def project_at(self, path: str | Path | None) -> Project:
+        """Return the project that is meant, its metadata read anew."""
+        if path is None and self.project is not None:
+            if self.project.source_dir is None:
+                return self.project  # an installed project: there is no pyproject.toml to read again
+            path = self.project.root
+        return read_project(find_project(path))
+
+    def projects(self, new: Project) -> list[Project]:
+        """Return the projects whose modules a transaction has to do with."""
+        return [new] if self.project in (None, new) else [new, self.project]
+
+    def code_of(self, project: Project) -> LoadedCode | None:
+        """Return what is loaded of a project's code, if a reload has loaded it."""
+        return self.code if self.code is not None and self.code.project == project == self.project else None
+
+    def snapshot_of(self, project: Project) -> Snapshot:
+        """Look at a project's files, and at the configuration that was in force last."""
+        last = self._last_on(project)
+        return Snapshot.take(
+            project,
+            last.conf_source if last is not None else project.conf_source,
+            previous=self.code.snapshot if self.code is not None else None,
+        )
+
+    def kept(self, project: Project, snapshot: Snapshot) -> Kept | None:
+        """Return what the last session on a project leaves to the next one."""
+        last = self._last_on(project)
+        if last is None or last.project != project:
+            return None
+        known = last.snapshot
+        is_comparable = known is not None and known.conf_source == snapshot.conf_source
+        return last.kept(files_unchanged=known is not None and is_comparable and not snapshot.changes_since(known).conf)
+
+    def live_catalog(self, new: Session) -> Catalog | None:
+        """Return the catalog whose data in memory a new session may keep: that of the last one on the same ground."""
+        for session in reversed(self.sessions):
+            same = (session.project, session.env, session.conf_source) == (new.project, new.env, new.conf_source)
+            if same and session.is_loaded:
+                return session.catalog
         return None
-    changes = snapshot.changes_since(last.snapshot)
-    return None if changes.code or changes.other or changes.metadata else last
 
-
-def _live_catalog(sessions: Sequence[Session], new: Session) -> Catalog | None:
-    """The catalog whose data in memory the new session may keep: that of the last one on the same ground."""
-    for session in reversed(sessions):
-        same = (session.project, session.env, session.conf_source) == (new.project, new.env, new.conf_source)
-        if session is not new and same and session.is_loaded:
-            return session.catalog
-    return None
-
-
-def _facts_of(sessions: Sequence[Session], project: Project) -> Facts | None:
-    """What the last open session on the same project was; None where there is nothing to compare with."""
-    for session in reversed(sessions):
-        if session.project.root == project.root:
-            try:
-                return Facts.of(session)
-            except ProjectError:  # what it can't load now, it never had
-                return None
-    return None
-
-
-def _refuse_under_a_run(sessions: Iterable[Session]) -> None:
-    for session in sessions:
-        if session.is_running:
-            raise SessionError(
-                f"Session {session.session_id} is still running; reloading now would change code under it.",
-                "Wait for the run or interrupt it first.",
+    def facts_of(self, project: Project) -> Facts | None:
+        """Return what the last session on the same project was; None where there is nothing to compare with."""
+        last = self._last_on(project)
+        if last is None:
+            return None
+        try:
+            return Facts.of(
+                last, self.code if self.code is not None and self.code.project.root == project.root else None
             )
+        except ProjectError:  # what it can't load now, it never had
+            return None
+
+    def lost_names(self) -> Mapping[str, tuple[Any, tuple[str, str]]]:
+        """Return the names in the notebook whose objects earlier reloads have found gone."""
+        return self.sessions[-1].changes.names.lost if self.sessions else {}
+
+    def close(self) -> None:
+        """Close the sessions, the one opened last first."""
+        for session in reversed(self.sessions):
+            session.close()
+
+    def _last_on(self, project: Project) -> Session | None:
+        return next((each for each in reversed(self.sessions) if each.project.root == project.root), None)

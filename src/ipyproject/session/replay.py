@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import logging
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from reprlib import repr as shown
 from typing import TYPE_CHECKING, Any, Self
 
 from ipyproject.bootstrap import visited_project
 from ipyproject.config import merge_params
-from ipyproject.errors import SessionError
-from ipyproject.history import open_history
+from ipyproject.errors import ProjectError, SessionError, described
+from ipyproject.history import Status, open_history
 from ipyproject.history.comparison import Difference, differences, flattened
-from ipyproject.history.git import git_facts
 from ipyproject.history.packages import installed_packages
 from ipyproject.history.values import revived
-from ipyproject.masking import HIDDEN
+from ipyproject.masking import is_hidden
+from ipyproject.runners import make_runner
+from ipyproject.session.facts import code_version, runner_options
 from ipyproject.session.origin import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from ipyproject.project import Project
     from ipyproject.session.result import RunResult
     from ipyproject.session.session import Session
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ class ReplayPlan:
         resolved: Its resolved parameters, if they became known.
         packages: The distributions that were installed, if they became known.
         given: Parameters that differ this time, for the session and for each of its runs.
-        root: The root of the project to replay in.
+        project: The project to replay in.
     """
 
     record: SessionRecord
@@ -46,7 +51,7 @@ class ReplayPlan:
     resolved: Mapping[str, Any] | None
     packages: Mapping[str, str] | None
     given: Mapping[str, Any]
-    root: Path
+    project: Project
 
     @classmethod
     def read(cls, store: Store, name: str, project: Project, given: Mapping[str, Any] | None = None) -> ReplayPlan:
@@ -69,7 +74,7 @@ class ReplayPlan:
             resolved=store.parameters(record.session_id),
             packages=store.packages(record.session_id),
             given=given or {},
-            root=project.root,
+            project=project,
         )
         if record.package_name != project.package_name:
             raise SessionError(
@@ -94,9 +99,13 @@ class ReplayPlan:
             SessionError: Names the first thing that can't.
         """
         what = f"Session {self.record.session_id} can't be replayed"
-        for params in (self.record.extra_params, *(run.extra_params for run in self.runs)):
-            for name, value in flattened(self._with_given(params)).items():
-                if _holds(value, lambda each: isinstance(each, str) and HIDDEN in each):
+        given = flattened(self.given)
+        records: tuple[SessionRecord | RunRecord, ...] = (self.record, *self.runs)
+        for record in records:
+            for name, value in flattened(self._with_given(record.extra_params)).items():
+                if name in given:
+                    continue
+                if is_hidden(value) and (record.hidden_params is None or name in record.hidden_params):
                     raise SessionError(
                         f"{what}: the parameter {name!r}, or a part of it, is secret and was not recorded.",
                         f"Give it again: --params {name}=...",
@@ -128,7 +137,7 @@ class ReplayPlan:
         """
         if self.record.conf_source is None:
             return None
-        path = self.root / self.record.conf_source  # recorded relative to the project where it lies in it
+        path = self.project.root / self.record.conf_source  # recorded relative to the project where it lies in it
         if not path.exists():
             raise SessionError(
                 f"The conf source of session {self.record.session_id} is gone: {path}.", "Put it back and replay again."
@@ -137,7 +146,7 @@ class ReplayPlan:
 
     def differences(self, session: Session) -> tuple[Difference, ...]:
         """Return all that differs between the recorded session and one opened now to replay it."""
-        found = list(self.code_differences(session.project.root))
+        found = list(self.code_differences())
         now = session.load_context().params
         if self.resolved is not None:
             recorded = flattened(self.resolved)
@@ -148,13 +157,24 @@ class ReplayPlan:
             found += [Difference("configuration", *each) for each in files]
         if self.packages is not None:
             found += [Difference("packages", *each) for each in differences(self.packages, installed_packages())]
-        return tuple(found)
+        return (*found, *self._runner_differences(session))
 
-    def code_differences(self, root: Path) -> tuple[Difference, ...]:
-        """Return what differs between the recorded code and that in a folder now, as git tells."""
-        return tuple(Difference("code", *each) for each in differences(_code(self.record.git), _code(git_facts(root))))
+    def _runner_differences(self, session: Session) -> Iterator[Difference]:
+        """Yield what of the runners, which are made anew from their classes, is not as it was."""
+        for run in self.runs:
+            if run.runner_options is not None:
+                with suppress(ProjectError):  # raised when the run comes to it
+                    now = session.as_recorded(runner_options(make_runner(run.runner)))
+                    for name, old, new in differences(run.runner_options, now):
+                        if not (_is_described(old) and _is_described(new) and old["$type"] == new["$type"]):
+                            yield Difference("runner", f"{run.runner.rpartition('.')[2]}.{name}", old, new)
 
-    def refuse_other_code(self, root: Path) -> None:
+    def code_differences(self) -> tuple[Difference, ...]:
+        """Return what differs between the recorded code and configuration and those of now, as git tells."""
+        now = code_version(self.project, self.conf_source or self.project.conf_source)
+        return tuple(Difference("code", *each) for each in differences(_code(self.record.git), _code(now)))
+
+    def refuse_other_code(self) -> None:
         """Refuse to replay on other code than was recorded.
 
         Raises:
@@ -165,7 +185,7 @@ class ReplayPlan:
                 f"The code's version was not recorded with session {self.record.session_id}: git knew nothing of it.",
                 "Replay without --strict.",
             )
-        if changed := self.code_differences(root):
+        if changed := self.code_differences():
             told = ", ".join(f"{each.name} {each.before} -> {each.after}" for each in changed)
             raise SessionError(
                 f"The code is not that of session {self.record.session_id}: {told}.",
@@ -193,22 +213,36 @@ class Replay:
         session: The new session.
         differences: What differs from then.
         results: Of the runs that were done again; filled by :meth:`run`.
+        failures: What those raised that failed again and were not the last; filled by :meth:`run`.
     """
 
     plan: ReplayPlan
     session: Session
     differences: tuple[Difference, ...]
-    results: list[RunResult]
+    results: list[RunResult] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
 
     def run(self) -> Self:
         """Do the recorded runs again, in their order.
 
+        A run that had failed when it was recorded, and fails again, does not keep those after it from being done, as it
+        did not then.
+
         Raises:
-            Exception: Whatever a run raises; later ones are not done.
+            Exception: Whatever another run, or the last one, raises; later ones are not done.
         """
         __tracebackhide__ = True
         for run in self.plan.runs:
-            self.results.append(self.plan.run_again(run, self.session))
+            done = len(self.session.runs)
+            try:
+                self.results.append(self.plan.run_again(run, self.session))
+            except Exception as error:
+                began = len(self.session.runs) > done
+                if not began or run.status is not Status.FAILED or run is self.plan.runs[-1]:
+                    raise
+                self.failures.append(error)
+                told = self.session.masked(described(error))
+                _logger.warning("Run %s failed again, as when it was recorded: %s", run.run_id, told)
         return self
 
     def __enter__(self) -> Self:
@@ -249,7 +283,7 @@ def open_replay(
     with visited_project(project_path) as project, open_history(project.root) as store:
         plan = ReplayPlan.read(store, name, project, extra_params)
     if strict:
-        plan.refuse_other_code(plan.root)
+        plan.refuse_other_code()
     session = opening(
         project_path,
         save_on_close,
@@ -259,7 +293,7 @@ def open_replay(
         origin=replace(origin or Origin(), replay_of=plan.record.session_id),
     )
     try:
-        return Replay(plan, session, plan.differences(session), [])
+        return Replay(plan, session, plan.differences(session))
     except BaseException as error:
         session.close(error)
         raise

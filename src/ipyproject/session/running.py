@@ -33,17 +33,19 @@ class _Collector(RunListener):
     outputs: dict[str, Any] = field(default_factory=dict)
 
     def node_ended(self, outcome: NodeOutcome) -> None:
+        outputs = outcome.outputs
         record = NodeRecord(
-            name=outcome.node.name,
-            status=status_of(outcome.error),
-            start=datetime.fromtimestamp(outcome.start, UTC),
-            duration=outcome.duration,
-            outputs={name: describe(data) for name, data in outcome.outputs.items()},
+            outcome.node.name,
+            status_of(outcome.error),
+            datetime.fromtimestamp(outcome.start, UTC),
+            outcome.duration,
+            {name: describe(data) for name, data in outputs.items()},
         )
         self.nodes.append(record)
         self.book.node_ended(self.run_id, record)
-        for name in self.wanted.intersection(outcome.outputs):
-            self.outputs[name] = outcome.outputs[name]
+        for name in outputs:
+            if name in self.wanted:
+                self.outputs[name] = outputs[name]
 
 
 def recorded_selection(

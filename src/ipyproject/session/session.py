@@ -4,52 +4,48 @@ from __future__ import annotations
 
 import atexit
 import logging
-import os
 import sys
-from contextlib import suppress
 from datetime import UTC, datetime
 from enum import Enum
-from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Self
 
 from ipyproject import current
-from ipyproject.bootstrap import bootstrap_project, unchanged_on_failure
-from ipyproject.config import ConfigLoader, merge_params
+from ipyproject.bootstrap import make_current, unchanged_on_failure
+from ipyproject.config import merge_params
 from ipyproject.context import Context, FrozenParams, build_catalog
-from ipyproject.errors import ConfigError, ProjectError, SessionError, UnknownPipelineError, described, did_you_mean
-from ipyproject.history import NullRecorder, Recorder, RunRecord, SessionRecord, new_id
-from ipyproject.history.environment import kept_environment
-from ipyproject.history.git import start_git_facts
+from ipyproject.errors import ProjectError, SessionError, UnknownPipelineError, described, did_you_mean
+from ipyproject.history import RunRecord, SessionRecord, new_id
 from ipyproject.history.packages import start_installed_packages
-from ipyproject.history.project_store import store_location
 from ipyproject.history.values import plain
 from ipyproject.hooks import HookManager
 from ipyproject.importing import explained
-from ipyproject.masking import Masker
+from ipyproject.masking import MaskedErrors, Masker
 from ipyproject.pipeline import Pipeline, PipelineRegistry, Selection, load_pipelines
 from ipyproject.pipeline.discovery import DEFAULT
+from ipyproject.project import find_project, read_project
 from ipyproject.runners import Runner, make_runner
 from ipyproject.session.changes import Changes
-from ipyproject.session.facts import session_record
+from ipyproject.session.facts import runner_options, start_code_version
+from ipyproject.session.opening import Kept, Opening
 from ipyproject.session.origin import Origin
-from ipyproject.session.record import SessionBook
 from ipyproject.session.running import PlannedRun, recorded_selection
-from ipyproject.settings import Settings, load_settings
+from ipyproject.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+    from pathlib import Path
     from types import TracebackType
 
     from ipyproject.catalog import Catalog
-    from ipyproject.history import BaseRecorder
+    from ipyproject.config import ConfigLoader
     from ipyproject.pipeline.selection import Names
     from ipyproject.project import Project
     from ipyproject.reloading import Snapshot
+    from ipyproject.session.record import SessionBook
     from ipyproject.session.replay import Replay
     from ipyproject.session.result import RunResult
-
-ENV_VARIABLE = "IPYPROJECT_ENV"
+    from ipyproject.settings import Settings
 
 _logger = logging.getLogger(__name__)
 
@@ -73,9 +69,9 @@ class Session:
         project: The project.
         settings: Its settings.
         config: Its configuration, extra parameters included.
-        record: What is known of the session as it opens.
-        recorder: Where its record is written.
-        masker: Hides secrets in it.
+        book: Where it takes down what it knows.
+        masker: Hides secrets in that.
+        kept: What there is of the session before.
 
     Attributes:
         changes: What the reload that opened it found to be different.
@@ -87,20 +83,25 @@ class Session:
         project: Project,
         settings: Settings,
         config: ConfigLoader,
-        record: SessionRecord,
-        recorder: BaseRecorder,
+        book: SessionBook,
         masker: Masker,
+        kept: Kept | None = None,
     ) -> None:
         self._project = project
         self._settings = settings
         self._config = config
         self._masker = masker
-        self._book = SessionBook(record, recorder, masker)
+        self._book = book
         self._state = SessionState.OPEN
-        self._hooks = HookManager(settings.hooks, settings.disable_hooks_for_plugins)
+        self._hooks = (
+            kept.hooks
+            if kept is not None and kept.hooks.serves(settings.hooks, settings.disable_hooks_for_plugins)
+            else HookManager(settings.hooks, settings.disable_hooks_for_plugins)
+        )
         self._context: Context | None = None
         self._pipelines: PipelineRegistry | None = None
         self._inherited: tuple[Catalog, Collection[str]] | None = None
+        self._kept = kept
         self._lock = RLock()
         self.changes = Changes()
         self.snapshot: Snapshot | None = None
@@ -131,57 +132,35 @@ class Session:
         Raises:
             ProjectError: The project, its settings or its configuration can't be used; no session was opened.
         """
-        session = cls.prepare(
-            project_path,
-            save_on_close,
-            env,
-            extra_params,
-            conf_source,
-            origin=origin,
-        )
+        opening = Opening(save_on_close, env, extra_params or {}, conf_source, origin or Origin())
+        with unchanged_on_failure():
+            if project_path is not None or not current.has_project():
+                project = read_project(find_project(project_path))
+                settings = make_current(project)
+            else:
+                project = current.current_project()
+                settings = load_settings(project)
+            session = cls.prepare(project, settings, opening)
         session.begin()
         return session
 
     @classmethod
-    def prepare(
-        cls,
-        project_path: str | Path | None = None,
-        save_on_close: bool = True,  # noqa: FBT001, FBT002  (as create)
-        env: str | None = None,
-        extra_params: Mapping[str, Any] | None = None,
-        conf_source: str | Path | None = None,
-        *,
-        origin: Origin | None = None,
-    ) -> Self:
-        """Do all that :meth:`create` does but for the record, which :meth:`begin` opens.
+    def prepare(cls, project: Project, settings: Settings, opening: Opening, kept: Kept | None = None) -> Self:
+        """Do all that :meth:`create` does on the current project but for the record, which :meth:`begin` opens.
 
         A reload needs the two apart: the new session must be whole before the previous one is closed.
+
+        Args:
+            project: The current project.
+            settings: Its settings.
+            opening: What is asked for.
+            kept: What there is of the session before.
         """
-        with unchanged_on_failure():
-            if project_path is not None or not current.has_project():
-                project = bootstrap_project(project_path)
-            else:
-                project = current.current_project()
-            settings = load_settings(project)
-            config = ConfigLoader(
-                _conf_source(conf_source, settings, project),
-                env=env or os.environ.get(ENV_VARIABLE) or None,
-                base_env=settings.config.base_env,
-                default_env=settings.config.default_env,
-                patterns=settings.config.patterns,
-                resolvers=settings.config.resolvers,
-                extra_params=extra_params,
-            )
-            masker = Masker()
-            masker.learn(extra_params or {})
-            masker.learn({name: os.environ[name] for name in kept_environment(settings.session_environment)})
-            with suppress(ConfigError):  # said when the context is loaded; here only secrets are looked for
-                masker.learn_credentials(config["credentials"])
-            record = session_record(project, settings, config, extra_params or {}, origin or Origin())
-            recorder = Recorder(store_location(settings), root=project.root) if save_on_close else NullRecorder()
-            session = cls(project, settings, config, record, recorder, masker)
-            current.push_session(session)
-            session._hooks_while_opening("after_session_created")
+        masker = Masker(previous=kept.masker if kept is not None else None)
+        config = opening.config(project, settings, kept)
+        session = cls(project, settings, config, opening.book(project, settings, config, masker), masker, kept)
+        current.push_session(session)
+        session._hooks_while_opening("after_session_created")
         return session
 
     def begin(self) -> None:
@@ -189,7 +168,7 @@ class Session:
         self._book.open()
         atexit.register(self._close_at_exit)
         self._closers.append(lambda: atexit.unregister(self._close_at_exit))
-        self._git = start_git_facts(self._project.root, lambda facts: self._book.describe(git=facts))
+        self._git = start_code_version(self._project, self.conf_source, lambda facts: self._book.describe(git=facts))
         self._closers.append(self._git.finish)
         self._packages = start_installed_packages(self._book.packages)
         self._closers.append(self._packages.finish)
@@ -371,19 +350,35 @@ class Session:
             return self._context
 
     def _new_context(self) -> Context:
+        params = self._config.resolved("parameters")
         # What is secret must be known before anything can fail with it in its message.
-        self._masker.learn(self._config["parameters"])
+        self._masker.learn(params, fixed=True)
         live, replaced_modules = self._inherited or (None, ())
         catalog = build_catalog(self._config, self._project.root, live=live, replaced_modules=replaced_modules)
-        self._inherited = None  # the old catalog is not kept alive
         self._hooks_while_opening("after_catalog_created", catalog=catalog)
-        context = Context(self._project, self.env, FrozenParams(self._config["parameters"]), self._config, catalog)
+        context = Context(self._project, self.env, self._frozen_params(), self._config, catalog)
+        self._inherited = self._kept = None  # the old catalog is not kept alive
         self._hooks_while_opening("after_context_created", context=context)
-        self._book.parameters(context.params)
+        self._book.parameters(params)
         self._book.describe(
             conf_files={**self._config.file_hashes("parameters"), **self._config.file_hashes("catalog")}
         )
         return context
+
+    def _frozen_params(self) -> FrozenParams:
+        kept = self._kept
+        if kept is not None and kept.params is not None and self._config.same("parameters", kept.config):
+            return kept.params
+        return FrozenParams(self._config.resolved("parameters"))
+
+    def kept(self, *, files_unchanged: bool) -> Kept:
+        """Return what the next session on the same project need not make again.
+
+        Args:
+            files_unchanged: No file of the configuration has changed since this one was opened.
+        """
+        params = self._context.params if self._context is not None else None
+        return Kept(self._config, self._masker, self._hooks, params, files_unchanged)
 
     def run(
         self,
@@ -450,6 +445,7 @@ class Session:
                 start=datetime.now(UTC),
                 selection=recorded_selection(pipeline, selection, load_versions, inputs, self.pipelines),
                 runner=used_runner.import_path(),
+                runner_options=runner_options(used_runner),
                 extra_params=dict(extra_params or {}),
             ),
             pipeline=chosen,
@@ -457,7 +453,8 @@ class Session:
             runner=used_runner,
             keep=keep,
         )
-        return planned.execute(self, self._hooks, self._book)
+        with MaskedErrors(self._masker, extra_params):
+            return planned.execute(self, self._hooks, self._book)
 
     def close(self, error: BaseException | None = None) -> None:
         """Close the session; closing it again does nothing.
@@ -563,24 +560,11 @@ class Session:
             save_version=run_id,
             load_versions=load_versions,
             inputs=inputs,
-            params=config["parameters"],
-            definitions=config["catalog"],
+            params=config.resolved("parameters"),
+            definitions=config.resolved("catalog"),
         )
 
     def _close_at_exit(self) -> None:
         """Close what was left open; a script that died of an exception is on record as failed."""
         in_notebook = self._book.record.started_by == "notebook"  # there it is the last error of any cell
         self._close(None if in_notebook else getattr(sys, "last_value", None))
-
-
-def _conf_source(asked_for: str | Path | None, settings: Settings, project: Project) -> Path:
-    try:
-        if asked_for is not None:
-            return Path(asked_for).expanduser().resolve()
-        if settings.conf_source is not None:
-            return project.root / Path(settings.conf_source).expanduser()
-    except (OSError, RuntimeError, ValueError) as error:
-        raise ConfigError(
-            f"The conf source {str(asked_for or settings.conf_source)!r} can't be used: {error}.", "Give another path."
-        ) from None
-    return project.conf_source

@@ -1,0 +1,140 @@
+"""A project's code as this process has loaded it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from ipyproject.importing import project_modules
+from ipyproject.reloading.effects import Memo
+from ipyproject.reloading.sources import SourceCache
+from ipyproject.reloading.staleness import Staleness, stale_modules
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from types import ModuleType
+
+    from ipyproject.pipeline import PipelineRegistry
+    from ipyproject.project import Project
+    from ipyproject.reloading.snapshot import FileChanges, Snapshot
+    from ipyproject.reloading.transaction import ProjectFinder
+
+
+class LoadedCode:
+    """What was executed of a project, from which sources, and the pipelines that it gave.
+
+    Made by a reload that succeeded; the next one asks it what is stale.
+
+    Args:
+        project: The project.
+        snapshot: Its files as they were when it was executed.
+        finder: What has executed its modules, and will execute those that are imported later.
+        pipelines: Its pipelines.
+        earlier: What an earlier reload has loaded; of the modules that were not executed again it still holds.
+
+    Attributes:
+        project: The project.
+        snapshot: Its files as they were when it was executed.
+        finder: What executes its modules.
+        pipelines: Its pipelines.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        snapshot: Snapshot,
+        finder: ProjectFinder,
+        pipelines: PipelineRegistry,
+        earlier: LoadedCode | None = None,
+    ) -> None:
+        self.project = project
+        self.finder = finder
+        self.pipelines = pipelines
+        self.snapshot = snapshot
+        self._sources: SourceCache = (
+            earlier._sources if earlier is not None else SourceCache([_import_folder(project)])  # noqa: SLF001
+        )
+        self._memo: Memo = earlier._memo if earlier is not None else Memo()  # noqa: SLF001
+        self._digests: Mapping[str, str] | None = None
+        self._count: int | None = None
+        self._take_in()
+        finder.settle()
+
+    def changes(self, now: Snapshot) -> FileChanges:
+        """Tell what is different in files since this was executed."""
+        self._take_in()
+        return now.changes_since(self.snapshot)
+
+    def stale(self, changes: FileChanges) -> Staleness:
+        """Tell what must be executed again for some changes of files."""
+        modules = self._modules()
+        if changes.other or changes.metadata:  # any module may have read it
+            return Staleness(frozenset(modules), everything=True)
+        code = changes.code
+        return stale_modules(
+            modules, set(code.changed), set(code.removed), set(code.added), sources=self._sources, memo=self._memo
+        )
+
+    def read_ahead(self) -> None:
+        """Read the sources in a thread, so that the first edit need not wait for it."""
+        Thread(target=self._sources.read_all, name="ipyproject-sources", daemon=True).start()
+
+    def digests(self) -> Mapping[str, str]:
+        """Return the loaded modules, each with a digest of the source that it was executed from."""
+        self._take_in()
+        if self._digests is None:
+            self._digests = self._sources.digests(sys.modules)
+        return self._digests
+
+    def count(self) -> int:
+        """Return how many modules of the project are loaded."""
+        self._take_in()
+        if self._count is None:
+            self._count = len(self._modules())
+        return self._count
+
+    def renewed(
+        self, snapshot: Snapshot, finder: ProjectFinder, pipelines: PipelineRegistry, replaced: Collection[str]
+    ) -> LoadedCode:
+        """Return what is loaded after some modules were executed again.
+
+        Args:
+            snapshot: The files as they were then.
+            finder: What has executed them.
+            pipelines: The pipelines that they gave.
+            replaced: Names of the modules that were stale; those that are gone are forgotten.
+        """
+        for name in replaced:
+            if name not in finder.executed:
+                self._sources.forget(name)
+        renewed = LoadedCode(self.project, snapshot, finder, pipelines, self)
+        self._memo.prune(self._sources.known())
+        return renewed
+
+    def _take_in(self) -> None:
+        """Take note of what was imported since the last reload, and from which sources."""
+        digests = {}
+        for name in list(self.finder.executed):
+            executed = self.finder.executed.pop(name)
+            self._sources.executed(name, Path(executed.path), executed.source)
+            digests[executed.path] = executed.digest
+        if digests:
+            self._digests = self._count = None
+            self.snapshot = self.snapshot.with_contents(digests)
+
+    def _modules(self) -> dict[str, ModuleType]:
+        names = project_modules(self.project.package_name, self.project.source_dir)
+        return {name: sys.modules[name] for name in names if sys.modules[name] is not None}
+
+
+def _import_folder(project: Project) -> Path:
+    """Return the folder in which an import finds the project's package."""
+    if project.source_dir is not None:
+        return project.source_dir
+    folder = project.package_dir
+    for part in reversed(project.package_name.split(".")):
+        if folder.name == part:
+            folder = folder.parent
+    return folder

@@ -1,0 +1,219 @@
+"""Executing only what is stale, in a project that is open."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import pytest
+
+from ipyproject import current, reload_project
+from ipyproject.errors import ProjectError
+from ipyproject.reloading.transaction import ProjectFinder
+
+FILES = {
+    "src/shop/common.py": "RATE = 1\nCACHE = {}\ndef times(x): return x * RATE\n",
+    "src/shop/alone.py": "SEEN = []\nclass Kept: pass\n",
+    "src/shop/uses.py": "from shop.common import times\nimport shop.alone\n",
+    "src/shop/settings.py": "import shop.uses\n",
+}
+
+
+@pytest.fixture
+def project(make_project):
+    project = make_project(FILES)
+    reload_project(project.root)
+    return project
+
+
+def module(name):
+    return importlib.import_module(f"shop.{name}")
+
+
+def executed(session):
+    return set(session.changes.executed)
+
+
+def test_only_importers_are_executed(project):
+    """An edit executes the module and what imports it; the others keep their identity, classes and caches."""
+    alone, common, nodes = module("alone"), module("common"), module("nodes")
+    kept, double = alone.Kept, nodes.double
+    alone.SEEN.append("kept")
+    project.write({"src/shop/common.py": FILES["src/shop/common.py"].replace("RATE = 1", "RATE = 5")})
+    session = reload_project()
+    assert executed(session) == {"shop.common", "shop.uses", "shop.settings"}
+    assert module("uses").times(2) == 10
+    assert (module("alone"), module("alone").Kept, alone.SEEN) == (alone, kept, ["kept"])
+    assert module("nodes").double is double
+    assert module("common") is common
+    assert session.changes.modules == 7
+    assert session.changes.sources.changed == ("shop.common",)
+
+
+def test_times_alone_execute_nothing(project):
+    """A file that was saved without a change, or touched by a checkout, is not executed."""
+    file = project.root / "src/shop/common.py"
+    file.write_text(file.read_text())
+    os.utime(file, ns=(0, 0))
+    assert executed(reload_project()) == set()
+
+
+def test_back_to_the_first_content(project):
+    """An edit that is taken back between two reloads executes nothing; one that a reload saw is executed twice."""
+    file, text = project.root / "src/shop/common.py", FILES["src/shop/common.py"]
+    file.write_text("RATE = 2\n")
+    file.write_text(text)
+    assert executed(reload_project()) == set()
+    file.write_text(text.replace("1", "3"))
+    assert "shop.common" in executed(reload_project())
+    file.write_text(text)
+    assert "shop.common" in executed(reload_project())
+    assert module("common").RATE == 1
+
+
+def test_a_module_written_while_it_is_executed(project):
+    """What was compiled counts, not what the file held when the reload began: the next reload sees the other text."""
+    project.write(
+        {
+            "src/shop/common.py": """
+                from pathlib import Path
+                Path(__file__).with_name("alone.py").write_text("NEW = 1")
+                def times(x): return x
+                """
+        }
+    )
+    alone = module("alone")
+    reload_project()
+    assert not hasattr(alone, "NEW")
+    reload_project()
+    assert alone.NEW == 1
+
+
+def test_modules_imported_later_are_known(project):
+    """A module that the notebook imports is compiled from its source, and the next reload knows from which text."""
+    file = project.root / "src/shop/later.py"
+    file.write_text("VALUE = 1\n")
+    times = (file.stat().st_atime_ns, file.stat().st_mtime_ns)
+    import_in_a_process_that_writes_byte_code(project, "shop.later")
+    file.write_text("VALUE = 2\n")
+    os.utime(file, ns=times)
+    later = module("later")
+    assert later.VALUE == 2, "the byte code is of the same second and the same size"
+    assert executed(reload_project()) == {"shop.later"}, "it is new since the last reload"
+    assert executed(reload_project()) == set()
+    file.write_text("VALUE = 3\n")
+    assert executed(reload_project()) == {"shop.later"}
+    assert later.VALUE == 3
+
+
+def import_in_a_process_that_writes_byte_code(project, name):
+    import subprocess
+
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run(
+        [sys.executable, "-c", f"import {name}"], check=True, env=environment, cwd=project.root / "src", timeout=60
+    )
+
+
+def test_a_removed_module_leaves_its_package(project):
+    """A module whose file is gone is gone from its package too, and comes back with its file."""
+    project.write({"src/shop/uses.py": "", "src/shop/alone.py": None})
+    session = reload_project()
+    assert "shop.alone" not in sys.modules
+    assert not hasattr(sys.modules["shop"], "alone")
+    assert session.changes.sources.removed == ("shop.alone",)
+    project.write(FILES)
+    assert "shop.alone" in executed(reload_project())
+    assert sys.modules["shop"].alone is module("alone")
+
+
+def test_a_failed_reload_puts_back_what_was_not_stale_too(project):
+    """Attributes that a package lost and modules that were stale are back; the next reload executes the same again."""
+    package = dict(vars(sys.modules["shop"]))
+    namespaces = {name: dict(vars(module(name))) for name in ("common", "uses", "settings", "alone", "nodes")}
+    text = FILES["src/shop/common.py"]
+    project.write({"src/shop/common.py": text.replace("1", "5"), "src/shop/uses.py": "import shop.common\n1 / 0\n"})
+    with pytest.raises(ProjectError, match=r"src/shop/uses\.py, line 2"):
+        reload_project()
+    assert dict(vars(sys.modules["shop"])) == package
+    assert {name: dict(vars(module(name))) for name in namespaces} == namespaces
+    project.write({"src/shop/uses.py": FILES["src/shop/uses.py"]})
+    assert executed(reload_project()) == {"shop.common", "shop.uses", "shop.settings"}
+    assert module("uses").times(2) == 10
+
+
+def test_a_new_pipeline_module(make_project):
+    """A module that find_pipelines finds takes effect without executing those that were there."""
+    files = {
+        "src/shop/pipeline_registry.py": None,
+        "src/shop/pipelines/__init__.py": "",
+        "src/shop/pipelines/first.py": """
+            from ipyproject import Node, Pipeline
+            from shop.nodes import double
+            def create_pipeline(): return Pipeline([Node(double, ["orders", "params:rate"], "doubled")])
+            """,
+    }
+    project = make_project(files)
+    before = set(reload_project(project.root).pipelines)
+    project.write({"src/shop/pipelines/second.py": files["src/shop/pipelines/first.py"].replace("doubled", "again")})
+    session = reload_project()
+    assert set(session.pipelines) == {*before, "second"}
+    assert session.changes.pipelines.added == ("second",)
+    assert executed(session) == {"shop.pipelines.second"}
+
+
+def test_registries_have_no_stale_entries(make_project):
+    """A decorator's registry in a module that was not edited holds what a fresh kernel would have in it."""
+    project = make_project(
+        {
+            "src/shop/registry.py": "STEPS = {}\ndef step(function):\n    STEPS[function.__name__] = function\n",
+            "src/shop/steps.py": "from shop.registry import step\n@step\ndef old(): ...\n",
+            "src/shop/settings.py": "import shop.steps\n",
+        }
+    )
+    reload_project(project.root)
+    project.write({"src/shop/steps.py": "from shop.registry import step\n@step\ndef new(): ...\n"})
+    reload_project()
+    assert list(module("registry").STEPS) == ["new"]
+
+
+def test_a_closed_session_is_no_reason_to_execute_all(project):
+    """What is loaded is known though the session was closed by hand."""
+    current.current_session().close()
+    assert executed(reload_project()) == set()
+
+
+def test_an_installed_project(make_project, monkeypatch):
+    """A project in packaged mode is reloaded the same way."""
+    from ipyproject import configure_project
+
+    project = make_project(FILES)
+    monkeypatch.syspath_prepend(str(project.root / "src"))
+    monkeypatch.chdir(project.root)
+    configure_project("shop")
+    reload_project()
+    project.write({"src/shop/common.py": FILES["src/shop/common.py"].replace("1", "5")})
+    assert executed(reload_project()) == {"shop.common", "shop.uses", "shop.settings"}
+    assert module("uses").times(2) == 10
+
+
+def test_leaving_a_project_takes_its_finder_away(project, make_project):
+    """One finder at most is on sys.meta_path, that of the open project; none once no project is open."""
+    finders = [each for each in sys.meta_path if isinstance(each, ProjectFinder)]
+    assert len(finders) == 1
+    other = make_project(folder="other")
+    reload_project(other.root)
+    reload_project()
+    assert len([each for each in sys.meta_path if isinstance(each, ProjectFinder)]) == 1
+    assert finders[0] not in sys.meta_path
+    current.reset()
+    assert not [each for each in sys.meta_path if isinstance(each, ProjectFinder)]
+
+
+def test_a_notebook_beside_the_code_is_no_code(project):
+    """Notebooks are saved every few minutes; that executes nothing. Other files there may have been read at import."""
+    project.write({"src/shop/look.ipynb": "{}"})
+    assert executed(reload_project()) == set()
+    project.write({"src/shop/table.csv": "a"})
+    assert "shop.nodes" in executed(reload_project())
