@@ -34,7 +34,13 @@ KEPT = {"shop.core", "shop.hooks"}  # what the rest can't do without
 numbers = st.integers(0, 9)
 templates = st.integers(0, len(generated.TEMPLATES) - 1)
 conf_files = st.sampled_from(
-    ["base/parameters.yml", "base/parameters_more.yml", "local/parameters.yml", "base/catalog.yml", "base/catalog_b.yml"]
+    [
+        "base/parameters.yml",
+        "base/parameters_more.yml",
+        "local/parameters.yml",
+        "base/catalog.yml",
+        "base/catalog_b.yml",
+    ]
 )
 keys = st.sampled_from(["a", "b", "c", "_d"])
 COUNTS = {"edits": 0, "failed": 0, "executed": 0, "loaded": 0}

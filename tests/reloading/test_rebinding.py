@@ -7,6 +7,7 @@ import importlib
 import pytest
 
 from ipyproject import reload_project
+from ipyproject.notebook.imported import CellReader
 
 BEFORE = """
 RATE = 1
@@ -56,7 +57,7 @@ def test_names_follow_their_objects(shop):
 def test_numbers_and_texts_only_where_imported(shop):
     """A number is rebound where it was imported by name; one that the user wrote himself is his."""
     names = {"RATE": shop.RATE, "mine": 1, "n": shop.NAME, "late": 7}
-    imported = {"RATE": ("shop.tools", "RATE"), "n": ("shop.tools", "NAME"), "late": ("shop.tools", "RATE")}
+    imported = CellReader().names(["from shop.tools import RATE, NAME as n, RATE as late"])
     session = reload_project(names=names, imported=imported)
     assert names == {"RATE": 2, "mine": 1, "n": "b", "late": 7}
     assert set(session.changes.names.rebound) == {"RATE", "n"}
@@ -95,3 +96,53 @@ def test_a_failed_reload_rebinds_nothing(shop, make_project):
         reload_project(names=names)
     assert names["clean"] is old
     assert old("x") == "old"
+
+
+def open_and_import(make_project, files, cells):
+    project = make_project(files)
+    reload_project(project.root)
+    names = {}
+    for cell in cells:
+        exec(cell, names)
+    return project, names, CellReader().names(cells)
+
+
+def test_what_importing_again_would_give(make_project):
+    """A name is bound to what its import statement gives now, wherever that module has it from."""
+    files = {
+        "src/shop/report.py": "def total(): return 'report'\n",
+        "src/shop/fast.py": "def total(): return 'fast'\n",
+        "src/shop/api.py": "from shop.report import total\n",
+        "src/shop/settings.py": "import shop.api\n",
+    }
+    project, names, imported = open_and_import(make_project, files, ["from shop.api import total"])
+    project.write({"src/shop/api.py": "from shop.fast import total\n"})
+    reload_project(names=names, imported=imported)
+    assert names["total"]() == "fast"
+    project.write({"src/shop/fast.py": None, "src/shop/quick.py": "def total(): return 'quick'\n"})
+    project.write({"src/shop/api.py": "from shop.quick import total\n"})
+    assert reload_project(names=names, imported=imported).changes.names.gone == ()
+    assert names["total"]() == "quick"
+
+
+def test_stars(make_project):
+    """Constants that came by a star are rebound; what the user bound afterwards is his."""
+    files = {"src/shop/tools.py": "RATE = 1\nSIZE = 2\n_HIDDEN = 3\n"}
+    cells = ["from shop.tools import *", "SIZE = 2"]
+    project, names, imported = open_and_import(make_project, files, cells)
+    project.write({"src/shop/tools.py": "RATE = 10\nSIZE = 20\n"})
+    assert reload_project(names=names, imported=imported).changes.names.rebound == ("RATE",)
+    assert (names["RATE"], names["SIZE"]) == (10, 2)
+
+
+def test_objects_from_elsewhere(make_project):
+    """A class of a library that a module of the project also imported is not the project's to change."""
+    project, names, _ = open_and_import(
+        make_project, {"src/shop/tools.py": "from decimal import Decimal as Number\n"}, ["import shop.tools"]
+    )
+    from decimal import Decimal
+
+    names["Number"] = Decimal
+    project.write({"src/shop/tools.py": "from fractions import Fraction as Number\n"})
+    assert reload_project(names=names).changes.names.rebound == ()
+    assert names["Number"] is Decimal

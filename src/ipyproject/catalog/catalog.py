@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, MutableMapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from threading import RLock
@@ -47,6 +48,8 @@ class Catalog(MutableMapping[str, Dataset]):
         self._parameters = Parameters(params or {})
         self._datasets: dict[str, Dataset] = {}
         self._lock = RLock()
+        self._is_opening = False
+        self._of_opening: dict[str, Dataset] = {}
         self.update(datasets or {})
 
     @classmethod
@@ -108,7 +111,9 @@ class Catalog(MutableMapping[str, Dataset]):
         if is_parameter(name):
             raise CatalogError(f"{name!r} is a parameter and can't be set.", "Give it in conf or as extra_params.")
         is_one = isinstance(value, (MemoryDataset, FileDataset)) or is_dataset(value)
-        self._datasets[name] = value if is_one else MemoryDataset(value)
+        dataset = self._datasets[name] = value if is_one else MemoryDataset(value)
+        if self._is_opening:
+            self._of_opening[name] = dataset
 
     def __delitem__(self, name: str) -> None:
         """Take a dataset out of the catalog; its file stays.
@@ -213,7 +218,7 @@ class Catalog(MutableMapping[str, Dataset]):
     @property
     def definitions(self) -> Mapping[str, Mapping[str, Any]]:
         """The entries as written, read-only, without the values of credentials."""
-        return MappingProxyType({name: definition.public() for name, definition in self._definitions.items()})
+        return MappingProxyType(self._public(self._definitions))
 
     def is_in_memory(self, name: str) -> bool:
         """Tell whether what is saved under this name is kept in memory; nothing is built to find out."""
@@ -230,6 +235,18 @@ class Catalog(MutableMapping[str, Dataset]):
 
     # -- other catalogs made from this one
 
+    @contextmanager
+    def opening(self) -> Iterator[None]:
+        """Let what is put in during the block belong to the opening: a catalog made from this one does not keep it.
+
+        For the hooks that are called then: they are called again on the next opening, if they are still there.
+        """
+        self._is_opening = True
+        try:
+            yield
+        finally:
+            self._is_opening = False
+
     def with_definitions(
         self,
         definitions: Mapping[str, Mapping[str, Any]],
@@ -241,8 +258,8 @@ class Catalog(MutableMapping[str, Dataset]):
     ) -> Catalog:
         """Return a new catalog that keeps the datasets, and their data in memory, whose definition is the same.
 
-        Datasets without a definition, then and now, are kept as well; those whose class stands in one of
-        `replaced_modules` are not: the class is another one now.
+        Datasets without a definition, then and now, are kept as well. Those whose class stands in one of
+        `replaced_modules` are not: the class is another one now. Nor is what was put in while this one was opened.
 
         Raises:
             CatalogError: A definition is not understood.
@@ -254,7 +271,9 @@ class Catalog(MutableMapping[str, Dataset]):
             kept = {
                 name: dataset
                 for name, dataset in self._datasets.items()
-                if name not in changed and type(dataset).__module__ not in replaced_modules
+                if name not in changed
+                and type(dataset).__module__ not in replaced_modules
+                and self._of_opening.get(name) is not dataset
             }
         catalog = Catalog(kept, params=params, definitions=new, reader=reader)
         catalog._entries = definitions
@@ -318,6 +337,14 @@ class Catalog(MutableMapping[str, Dataset]):
         if entries is self._entries and reader.has_origins_of(self._reader):
             return self._definitions
         return reader.read(entries, self._definitions)
+
+    def changed_definitions(self, before: Catalog) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the entries, as :attr:`definitions` has them, that differ from a catalog before: old, new."""
+        names = before._changed(self._definitions)
+        return before._public(names), self._public(names)
+
+    def _public(self, names: Iterable[str]) -> dict[str, Any]:
+        return {name: self._definitions[name].public() for name in names if name in self._definitions}
 
     def _changed(self, new: Mapping[str, Definition]) -> set[str]:
         """Return the names whose definition is not the same here and there."""

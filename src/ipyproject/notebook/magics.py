@@ -21,7 +21,7 @@ from ipyproject.display.sessions import render_replay
 from ipyproject.errors import ProjectError, SessionError
 from ipyproject.history.environment import notebook_name
 from ipyproject.notebook.arguments import split_line
-from ipyproject.notebook.imported import imported_names
+from ipyproject.notebook.imported import CellReader
 from ipyproject.notebook.sessions import REPLAY, answer, read_line
 from ipyproject.session import Origin, Session, Watch, open_replay, reload_project
 
@@ -42,15 +42,16 @@ class ProjectMagics(Magics):
 
     env = Unicode("", help="Environment where the line gives none.").tag(config=True)
     conf_source = Unicode("", help="Configuration folder or archive where the line gives none.").tag(config=True)
-    auto = Bool(
-        default_value=False, help="Before each cell, reload the open project if a file of it has changed."
-    ).tag(config=True)
+    auto = Bool(default_value=False, help="Before each cell, reload the open project if a file of it has changed.").tag(
+        config=True
+    )
 
     shell: InteractiveShell
     _announcement: Callable[..., None] | None = None
     _watch: Watch
 
     def __init__(self, shell: InteractiveShell) -> None:
+        self._cells = CellReader()
         self._last = self.reload_project.parser.parse_args([])
         super().__init__(shell=shell)
 
@@ -180,7 +181,7 @@ class ProjectMagics(Magics):
             conf_source=options.conf_source or self.conf_source or None,
             origin=self._origin(magic_line),
             names=self.shell.user_ns,
-            imported=imported_names(self.shell.user_ns.get("In", [])),
+            imported=self._cells.names(self.shell.user_ns.get("In", [])),
             full=options.full,
         )
         self._push(session)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, MutableMapping
+    from collections.abc import Callable, Mapping, MutableMapping
 
 # Values that are shared by whoever writes them down: that a name is bound to one does not say where it came from.
 _ATOMS = (int, float, complex, str, bytes, bool, type(None), tuple, frozenset, type(...), type(NotImplemented))
+
+_DEFINED = (type, FunctionType, BuiltinFunctionType)  # their ``__module__`` is where they were defined
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,43 +32,87 @@ class Rebinding:
     lost: Mapping[str, tuple[Any, tuple[str, str]]] = field(default_factory=dict, repr=False, compare=False)
 
 
+class ImportedNames:
+    """Where names of a notebook were imported from, the last binding of each counting."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._sources: dict[str, tuple[int, tuple[str, str] | None]] = {}
+        self._stars: list[tuple[int, str]] = []
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was imported yet."""
+        return not self._count
+
+    def take_import(self, module: str, attribute: str, name: str) -> None:
+        """Take note of ``from module import attribute as name``; the attribute may be ``*``."""
+        self._count += 1
+        if attribute == "*":
+            self._stars.append((self._count, module))
+        else:
+            self._sources[name] = (self._count, (module, attribute))
+
+    def take_binding(self, name: str) -> None:
+        """Take note that a name was bound otherwise: it is the user's now."""
+        if self._count:
+            self._count += 1
+            self._sources[name] = (self._count, None)
+
+    def source(self, name: str, exports: Callable[[str, str], bool]) -> tuple[str, str] | None:
+        """Return the module and the attribute that a name was imported from; None for one that was not.
+
+        Args:
+            name: The name.
+            exports: Whether a module gives a name to who imports all of it.
+        """
+        at, source = self._sources.get(name, (0, None))
+        for since, module in reversed(self._stars):
+            if since < at:
+                break
+            if exports(module, name):
+                return module, name
+        return source
+
+
 def rebind(
     names: MutableMapping[str, Any],
     before: Mapping[str, Mapping[str, Any]],
     after: Mapping[str, ModuleType],
-    imported: Mapping[str, tuple[str, str]],
+    imported: ImportedNames | None = None,
     lost: Mapping[str, tuple[Any, tuple[str, str]]] | None = None,
 ) -> Rebinding:
     """Bind names to the successors of the objects that they are bound to.
 
-    A name is bound to an object of a module if it is bound to that very object. For values that many share, such as
-    numbers and texts, that says nothing: those are rebound only where they were imported by name.
+    A name that was imported is bound to what importing it again would give. Any other is bound to an object of a module
+    if it is that very object; for values that many share, such as numbers and texts, that says nothing, and a function
+    or a class that comes from elsewhere is nobody's here.
 
     Args:
         names: The names, changed in place; those that begin with ``_`` are left alone.
         before: Module -> its namespace before it was executed anew.
         after: Module -> the module now; without those that are gone.
-        imported: Name -> the module and the attribute that it was imported from.
+        imported: What the names were imported from.
         lost: What earlier reloads could not rebind (:attr:`Rebinding.lost`): it may have come back.
     """
-    homes = dict(_homes(before))
+    homes = _Homes(before, after, imported or ImportedNames())
     rebound, gone, old_instances = [], [], []
     still_lost = {}
     for name, value in list(names.items()):
         if name.startswith("_"):
             continue
-        found = _home(name, value, homes, before, imported)
+        found = homes.of(name, value)
         known = (lost or {}).get(name)
-        was_lost = found is None and known is not None and known[0] is value
+        was_lost = not found and known is not None and known[0] is value
         if was_lost and known is not None:
-            found = known[1]
-        if found is None:
+            found = [known[1]]
+        if not found:
             if _is_old_instance(value, before):
                 old_instances.append(name)
             continue
-        successor = _successor(found, after)
+        successor = next((new for home in found if (new := _successor(home, after)) is not None), None)
         if successor is None:
-            still_lost[name] = (value, found)
+            still_lost[name] = (value, found[0])
             if not was_lost:
                 gone.append(name)
         elif successor[0] is not value:
@@ -75,45 +121,48 @@ def rebind(
     return Rebinding(tuple(rebound), tuple(gone), tuple(old_instances), still_lost)
 
 
-def _home(
-    name: str,
-    value: Any,
-    homes: Mapping[int, tuple[str, str]],
-    before: Mapping[str, Mapping[str, Any]],
-    imported: Mapping[str, tuple[str, str]],
-) -> tuple[str, str] | None:
-    """Return the module and the attribute that a name's value was; None for what is none of theirs."""
-    if isinstance(value, ModuleType):
-        return _module_home(value, before)
-    if isinstance(value, _ATOMS):
-        return _import_home(imported.get(name), value, before)
-    return homes.get(id(value))
+class _Homes:
+    """Tells which modules and attributes an object was before."""
 
+    def __init__(
+        self, before: Mapping[str, Mapping[str, Any]], after: Mapping[str, ModuleType], imported: ImportedNames
+    ) -> None:
+        self._before = before
+        self._after = after
+        self._imported = imported
+        self._by_id: dict[int, list[tuple[str, str]]] = {}
+        for defining in (True, False):  # the module that defines it counts first
+            for module, namespace in before.items():
+                self._take(module, namespace, defining=defining)
 
-def _homes(before: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[int, tuple[str, str]]]:
-    """Yield each object's identity and where it stands; the module that defines it comes last and so counts."""
-    for defining in (False, True):
-        for module, namespace in before.items():
-            for attribute, value in namespace.items():
-                if isinstance(value, (ModuleType, *_ATOMS)) or (
-                    attribute.startswith("__") and attribute.endswith("__")
-                ):
-                    continue
-                if (getattr(value, "__module__", None) == module) is defining:
-                    yield id(value), (module, attribute)
+    def of(self, name: str, value: Any) -> list[tuple[str, str]]:
+        """Return the modules and attributes that a name's value was, the likeliest first; none for what is no one's."""
+        source = self._imported.source(name, self._exports)
+        if source is not None and self._before.get(source[0], {}).get(source[1], _MISSING) is value:
+            return [source, *self._without_name(value)]
+        return self._without_name(value)
 
+    def _without_name(self, value: Any) -> list[tuple[str, str]]:
+        if isinstance(value, ModuleType):
+            name = getattr(value, "__name__", "")
+            return [(name, "")] if name in self._before else []
+        return [] if isinstance(value, _ATOMS) else self._by_id.get(id(value), [])
 
-def _module_home(value: ModuleType, before: Mapping[str, Mapping[str, Any]]) -> tuple[str, str] | None:
-    name = getattr(value, "__name__", "")
-    return (name, "") if name in before else None
+    def _take(self, module: str, namespace: Mapping[str, Any], *, defining: bool) -> None:
+        for attribute, value in namespace.items():
+            if isinstance(value, (ModuleType, *_ATOMS)) or (attribute.startswith("__") and attribute.endswith("__")):
+                continue
+            origin = getattr(value, "__module__", None)
+            is_from_elsewhere = isinstance(value, _DEFINED) and origin not in self._before and origin not in self._after
+            if (origin == module) is defining and not is_from_elsewhere:
+                self._by_id.setdefault(id(value), []).append((module, attribute))
 
-
-def _import_home(
-    source: tuple[str, str] | None, value: Any, before: Mapping[str, Mapping[str, Any]]
-) -> tuple[str, str] | None:
-    if source is None or source[0] not in before:
-        return None
-    return source if before[source[0]].get(source[1], _MISSING) is value else None
+    def _exports(self, module: str, name: str) -> bool:
+        namespace = self._before.get(module) or getattr(self._after.get(module), "__dict__", {})
+        public = namespace.get("__all__")
+        if isinstance(public, (list, tuple)):
+            return name in public
+        return name in namespace and not name.startswith("_")
 
 
 def _successor(home: tuple[str, str], after: Mapping[str, ModuleType]) -> tuple[Any] | None:

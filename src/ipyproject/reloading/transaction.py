@@ -145,7 +145,14 @@ class ModuleTransaction:
     def _still_there(self, name: str) -> bool:
         parent = name.rpartition(".")[0]
         path = getattr(sys.modules.get(parent), "__path__", None) if parent else None
-        return (not parent or path is not None) and self._finder.find_spec(name, path) is not None
+        if parent and path is None:
+            return False
+        spec = self._finder.find_spec(name, path)
+        if spec is None or spec.origin is not None:
+            return spec is not None
+        # A folder that is left of a package, perhaps with byte code in it, is not the package.
+        was_namespace = getattr(self._popped[name], "__file__", None) is None
+        return was_namespace and any(_holds_something(place) for place in spec.submodule_search_locations or ())
 
     def _owned(self) -> list[str]:
         return list(
@@ -184,6 +191,13 @@ class _State:
             module.__class__ = kind
             vars(module).clear()
             vars(module).update(namespace)
+
+
+def _holds_something(folder: str) -> bool:
+    try:
+        return any(entry.name != "__pycache__" for entry in os.scandir(folder))
+    except OSError:
+        return False
 
 
 def _remove(names: Iterable[str]) -> None:

@@ -138,7 +138,7 @@ def _parameter_changes(before: Facts, now: Facts) -> tuple[tuple[str, Any, Any],
 
 
 def _dataset_changes(before: Catalog, now: Catalog) -> NameChanges:
-    return NameChanges.between(before.definitions, now.definitions)
+    return NameChanges.between(*now.changed_definitions(before))
 
 
 def _pipeline_changes(before: PipelineRegistry, now: PipelineRegistry) -> dict[str, NameChanges]:

@@ -9,7 +9,7 @@ from ipyproject import current
 from ipyproject.bootstrap import make_current, unchanged_on_failure
 from ipyproject.errors import ProjectError, SessionError
 from ipyproject.project import find_project, read_project
-from ipyproject.reloading import LoadedCode, ModuleTransaction, Rebinding, Snapshot, rebind
+from ipyproject.reloading import ImportedNames, LoadedCode, ModuleTransaction, Rebinding, Snapshot, rebind
 from ipyproject.session.changes import Facts, compare_opened
 from ipyproject.session.opening import Kept, Opening, conf_source_of
 from ipyproject.session.origin import Origin
@@ -34,7 +34,7 @@ def reload_project(
     *,
     origin: Origin | None = None,
     names: MutableMapping[str, Any] | None = None,
-    imported: Mapping[str, tuple[str, str]] | None = None,
+    imported: ImportedNames | None = None,
     full: bool = False,
 ) -> Session:
     """Open a session on a project as its files are now; then close those that were open.
@@ -51,8 +51,7 @@ def reload_project(
         origin: As for :meth:`Session.create`.
         names: A namespace outside the project, such as a notebook's: names in it that are bound to objects of modules
             that are executed anew are bound to their successors.
-        imported: Name in it -> module and attribute that it was imported from, for values (numbers, texts) that don't
-            tell where they came from.
+        imported: Where names in it were imported from.
         full: Start clean: all code is executed. Otherwise only what is stale is, and what the open session's catalog
             holds in memory is kept for datasets whose definition is the same, if project, env and conf source are.
 
@@ -75,7 +74,7 @@ def reload_project(
     lost = before.lost_names()
     rebinding = Rebinding(lost=lost)
     if names is not None and (reload.replaced or reload.executed):
-        rebinding = rebind(names, reload.replaced, reload.modules, imported or {}, lost)
+        rebinding = rebind(names, reload.replaced, reload.modules, imported, lost)
     session.changes = compare_opened(facts, Facts.of(session, reload.code), reload.executed, rebinding)
     return session
 

@@ -355,10 +355,11 @@ class Session:
         self._masker.learn(params, fixed=True)
         live, replaced_modules = self._inherited or (None, ())
         catalog = build_catalog(self._config, self._project.root, live=live, replaced_modules=replaced_modules)
-        self._hooks_while_opening("after_catalog_created", catalog=catalog)
         context = Context(self._project, self.env, self._frozen_params(), self._config, catalog)
         self._inherited = self._kept = None  # the old catalog is not kept alive
-        self._hooks_while_opening("after_context_created", context=context)
+        with catalog.opening():
+            self._hooks_while_opening("after_catalog_created", catalog=catalog)
+            self._hooks_while_opening("after_context_created", context=context)
         self._book.parameters(params)
         self._book.describe(
             conf_files={**self._config.file_hashes("parameters"), **self._config.file_hashes("catalog")}
