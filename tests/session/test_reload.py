@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ipyproject import current_session, reload_project
+from ipyproject.display.changes import render_changes
 from ipyproject.errors import ProjectError, SessionError
 from ipyproject.history import Status, open_history
 
@@ -409,6 +410,22 @@ def test_compiled_modules_stay_and_stay_attached(make_project):
     extension = sys.modules["shop._yaml"]
     reload_project(full=True)
     assert sys.modules["shop._yaml"] is getattr(sys.modules["shop"], "_yaml") is extension  # noqa: B009
+
+
+def test_a_compiled_module_that_changed(make_project):
+    """It is said, with each reload from then on, that only a restart of the kernel loads it."""
+    compiled = Path(importlib.util.find_spec("yaml._yaml").origin)
+    project = make_project({"src/shop/settings.py": "import shop._yaml\n"})
+    copy = project.root / "src/shop" / compiled.name
+    shutil.copy(compiled, copy)
+    assert reload_project(project.root).changes.outdated == ()
+    other = copy.with_suffix(".new")
+    other.write_bytes(compiled.read_bytes() + b"\0")
+    other.replace(copy)  # as a compiler does; writing into a loaded library would be fatal
+    for options in ({}, {}, {"full": True}):
+        session = reload_project(**options)
+        assert session.changes.outdated == (str(copy),)
+        assert f"{compiled.name} (restart the kernel)" in render_changes(session, seconds=0).text
 
 
 def test_one_context_whatever_the_threads(make_project):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipyproject.display.messages import counted
@@ -43,6 +44,9 @@ def render_changes(session: Session, *, seconds: float) -> Rendering:
         rows.append(("names", "gone from the code", f"{_listed(changes.names.gone)} (still bound to the old objects)"))
     if changes.names.old_instances:
         rows.append(("names", "of old classes", f"{_listed(changes.names.old_instances)} (make them again)"))
+    if changes.outdated:
+        files = _listed(Path(file).name for file in changes.outdated)
+        rows.append(("compiled", "not loaded again", f"{files} (restart the kernel)"))
     return render(head, Table(("changed", "", ""), rows)) if rows else render(head)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ipyproject.importing import project_modules
 from ipyproject.reloading.effects import Memo
 from ipyproject.reloading.sources import SourceCache
-from ipyproject.reloading.staleness import Staleness, stale_modules
+from ipyproject.reloading.staleness import Staleness, is_extension, stale_modules
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -39,6 +39,8 @@ class LoadedCode:
         snapshot: Its files as they were when it was executed.
         finder: What executes its modules.
         pipelines: Its pipelines.
+        outdated: Compiled modules whose files are no longer those that were loaded, by path: a kernel that is started
+            again would load the others.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class LoadedCode:
             earlier._sources if earlier is not None else SourceCache([_import_folder(project)])  # noqa: SLF001
         )
         self._memo: Memo = earlier._memo if earlier is not None else Memo()  # noqa: SLF001
+        self.outdated: frozenset[str] = frozenset()
         self._digests: Mapping[str, str] | None = None
         self._count: int | None = None
         self._take_in()
@@ -66,6 +69,12 @@ class LoadedCode:
         """Tell what is different in files since this was executed."""
         self._take_in()
         return now.changes_since(self.snapshot)
+
+    def outdated_by(self, changes: FileChanges) -> frozenset[str]:
+        """Return the paths of loaded compiled modules that are outdated after some changes of files."""
+        loaded = {getattr(module, "__file__", None) for module in self._modules().values()}
+        gone = (*changes.code.changed, *changes.code.removed)
+        return self.outdated | {str(path) for path in gone if is_extension(path) and str(path) in loaded}
 
     def stale(self, changes: FileChanges) -> Staleness:
         """Tell what must be executed again for some changes of files."""

@@ -29,12 +29,10 @@ class Staleness:
     Attributes:
         modules: Names of the loaded modules to be executed again, or to be dropped where their file is gone.
         everything: A file that is not Python changed; any module may have read it, so all are stale.
-        extensions: Compiled modules that changed: they can't be executed again, a kernel restart is needed.
     """
 
     modules: frozenset[str]
     everything: bool = False
-    extensions: tuple[Path, ...] = ()
 
 
 def stale_modules(
@@ -62,19 +60,22 @@ def stale_modules(
         memo: What was found when this was asked the last time; it is changed.
     """
     paths = sorted(path for path in {*changed_files, *removed_files, *added_files} if path.suffix not in _BYTE_CODE)
-    extensions = tuple(path for path in paths if path.name.endswith(tuple(EXTENSION_SUFFIXES)))
-    everything = any(path.suffix not in {".py", ""} and path not in extensions for path in paths)
-    if everything:
-        return Staleness(frozenset(loaded), everything, extensions)
+    if any(path.suffix not in {".py", ""} and not is_extension(path) for path in paths):
+        return Staleness(frozenset(loaded), everything=True)
+    changed = [path for path in paths if not is_extension(path) or path not in changed_files]
+    names = {name for path in changed if (name := sources.name_of(path)) is not None}
+    appeared = {name for path in changed if path in added_files and (name := sources.name_of(path)) is not None}
     memo = memo if memo is not None else Memo()
     memo.enter(None if added_files or removed_files or dynamic_imports else frozenset(loaded))
     finder = _StaleFinder(loaded, dynamic_imports or {}, sources, memo)
-    changed = [path for path in paths if path not in extensions or path not in changed_files]
-    names = {name for path in changed if (name := sources.name_of(path)) is not None}
-    appeared = {name for path in changed if path in added_files and (name := sources.name_of(path)) is not None}
     if names:
         finder.start(names, appeared)
-    return Staleness(frozenset(finder.stale & set(loaded)), everything, extensions)
+    return Staleness(frozenset(finder.stale & set(loaded)))
+
+
+def is_extension(path: Path) -> bool:
+    """Whether a file is a compiled module: such a one can't be executed again in the same process."""
+    return path.name.endswith(tuple(EXTENSION_SUFFIXES))
 
 
 class _StaleFinder:

@@ -55,6 +55,7 @@ class Changes:
         pipelines: Names of pipelines that have other nodes.
         nodes: Names of nodes whose function's code, inputs, outputs or tags differ.
         names: What was done to names in the notebook.
+        outdated: Files of loaded compiled modules that are others now; only a restart of the kernel loads them.
     """
 
     executed: Mapping[str, str] = field(default_factory=dict)
@@ -66,12 +67,13 @@ class Changes:
     pipelines: NameChanges = field(default_factory=NameChanges)
     nodes: NameChanges = field(default_factory=NameChanges)
     names: Rebinding = field(default_factory=Rebinding)
+    outdated: tuple[str, ...] = ()
 
 
 def compare_opened(before: Facts | None, now: Facts, executed: Mapping[str, str], names: Rebinding) -> Changes:
     """Compare a session with the one before; without one, only say what was executed."""
     if before is None:
-        return Changes(executed, now.modules, names=names)
+        return Changes(executed, now.modules, names=names, outdated=now.outdated)
     return Changes(
         executed=executed,
         modules=now.modules,
@@ -81,6 +83,7 @@ def compare_opened(before: Facts | None, now: Facts, executed: Mapping[str, str]
         datasets=_dataset_changes(before.catalog, now.catalog),
         **_pipeline_changes(before.pipelines, now.pipelines),
         names=names,
+        outdated=now.outdated,
     )
 
 
@@ -92,6 +95,7 @@ class Facts:
         env: The env.
         sources: Module -> digest of its source, where a reload has executed it.
         modules: How many modules of the project are loaded.
+        outdated: Files of loaded compiled modules that are others now.
         params: The resolved parameters.
         recorded: Hides the secrets of parameters.
         catalog: The catalog.
@@ -101,6 +105,7 @@ class Facts:
     env: str
     sources: Mapping[str, str]
     modules: int
+    outdated: tuple[str, ...]
     params: Mapping[str, Any]
     recorded: Callable[[Mapping[str, Any]], dict[str, Any]]
     catalog: Catalog
@@ -119,6 +124,7 @@ class Facts:
             env=session.env,
             sources=code.digests() if code is not None else {},
             modules=code.count() if code is not None else 0,
+            outdated=tuple(sorted(code.outdated)) if code is not None else (),
             params=context.config.resolved("parameters"),
             recorded=session.as_recorded,
             catalog=context.catalog,

@@ -102,6 +102,7 @@ class _Reload:
             self._code.snapshot = self._snapshot
         else:
             session, self.code = self._on_new_code(self._code.stale(changes) if self._code and changes else None)
+            self.code.outdated = self._before.outdated(self._project, self._snapshot)
         current.set_loaded_code(self.code)
         session.begin()
         session.snapshot = self._snapshot
@@ -223,6 +224,12 @@ class _Before:
             )
         except ProjectError:  # what it can't load now, it never had
             return None
+
+    def outdated(self, project: Project, snapshot: Snapshot) -> frozenset[str]:
+        """Return the compiled modules of a project that are loaded and are no longer what their files hold."""
+        if self.code is None or self.code.project.root != project.root:
+            return frozenset()
+        return self.code.outdated_by(self.code.changes(snapshot))
 
     def lost_names(self) -> Mapping[str, tuple[Any, tuple[str, str]]]:
         """Return the names in the notebook whose objects earlier reloads have found gone."""
