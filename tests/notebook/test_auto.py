@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 from IPython.core.error import UsageError
 
@@ -110,29 +108,18 @@ def test_a_reload_in_the_cell_comes_once(ip, project):
     assert ip.user_ns["session"].changes.sources.changed == ("shop.nodes",)
 
 
-def test_during_a_run(ip, project):
+def test_during_a_run(shell, waiting_project, going_on, monkeypatch):
     """While a run goes on in a thread, cells run as they are; after it the edit is seen."""
-    nodes = """
-        import threading
-        started, go_on = threading.Event(), threading.Event()
-        def double(orders, rate):
-            started.set()
-            go_on.wait(30)
-            return orders
-        def add_up(doubled): return 1
-        """
-    project.write({"src/shop/nodes.py": nodes})
-    run(ip, "from shop import nodes; first = session")
-    thread = threading.Thread(target=ip.user_ns["session"].run)
-    thread.start()
-    ip.user_ns["nodes"].started.wait(30)
-    project.write({"conf/base/parameters.yml": "rate: 9"})
-    run(ip, "x = 1")
-    assert current_session() is ip.user_ns["first"]
-    ip.user_ns["nodes"].go_on.set()
-    thread.join()
-    run(ip, "x = 1")
-    assert current_session() is not ip.user_ns["first"]
+    monkeypatch.chdir(waiting_project.root)
+    shell.run_line_magic("load_ext", "ipyproject")
+    shell.run_line_magic("reload_project", "--auto")
+    first = current_session()
+    with going_on(first):
+        waiting_project.write({"conf/base/parameters.yml": "rate: 9"})
+        run(shell, "x = 1")
+        assert current_session() is first
+    run(shell, "x = 1")
+    assert current_session() is not first
 
 
 def test_both(ip):

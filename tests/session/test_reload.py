@@ -17,16 +17,6 @@ from ipyproject.display.changes import render_changes
 from ipyproject.errors import ProjectError, SessionError
 from ipyproject.history import Status, open_history
 
-WAITING = """
-import threading
-started, go_on = threading.Event(), threading.Event()
-def double(orders, rate):
-    started.set()
-    go_on.wait(30)
-    return orders
-def add_up(doubled): return 1
-"""
-
 
 def test_first_and_second_opening(make_project):
     """A reload closes the previous session and opens a new one on the new code."""
@@ -202,17 +192,14 @@ def test_switching_projects_and_back(make_project):
     assert str(second.root / "src") not in sys.path
 
 
-def test_no_reload_under_a_run(make_project):
+def test_no_reload_under_a_run(waiting_project, going_on):
     """A run still going on in another thread is a clear refusal."""
-    session = reload_project(make_project({"src/shop/nodes.py": WAITING}).root)
-    nodes = importlib.import_module("shop.nodes")
-    thread = threading.Thread(target=session.run)
-    thread.start()
-    nodes.started.wait(30)
-    with pytest.raises(SessionError, match="still running; reloading now would change code under it"):
+    session = reload_project(waiting_project.root)
+    with (
+        going_on(session),
+        pytest.raises(SessionError, match="still running; reloading now would change code under it"),
+    ):
         reload_project()
-    nodes.go_on.set()
-    thread.join()
     assert session.last_run.status is Status.COMPLETED
 
 
@@ -274,19 +261,12 @@ def test_an_old_hook_that_fails_does_not_stop_the_opening(make_project, raised):
         assert [record.session_id for record in store.sessions()] == [second.session_id, first.session_id]
 
 
-def test_every_open_session_is_asked_and_closed(make_project):
+def test_every_open_session_is_asked_and_closed(waiting_project, going_on):
     """A run of any open session is refused, not only one of the newest; a reload closes them all."""
-    project = make_project({"src/shop/nodes.py": WAITING})
-    first = reload_project(project.root)
-    second = project.open()
-    nodes = importlib.import_module("shop.nodes")
-    thread = threading.Thread(target=first.run)
-    thread.start()
-    nodes.started.wait(30)
-    with pytest.raises(SessionError, match=first.session_id):
+    first = reload_project(waiting_project.root)
+    second = waiting_project.open()
+    with going_on(first), pytest.raises(SessionError, match=first.session_id):
         reload_project()
-    nodes.go_on.set()
-    thread.join()
     reload_project()
     assert (first.state.value, second.state.value) == ("closed", "closed")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import threading
 from copy import deepcopy
 
 import pytest
@@ -314,31 +313,10 @@ def test_data_without_context(make_project):
             data["env"] = "local"
 
 
-WAITING = """
-import threading
-started, go_on = threading.Event(), threading.Event()
-def double(orders, rate):
-    started.set()
-    go_on.wait(30)
-    return orders
-def add_up(doubled): return 1
-"""
-
-
-def test_not_closed_while_running(make_project):
+def test_not_closed_while_running(waiting_project, going_on):
     """A session whose run goes on in another thread refuses to close."""
-    with make_project({"src/shop/nodes.py": WAITING}).open() as session:
-        thread = threading.Thread(target=session.run)
-        session.load_context()
-        _ = session.pipelines
-        from shop import nodes
-
-        thread.start()
-        nodes.started.wait(30)
-        with pytest.raises(SessionError, match="is still running"):
-            session.close()
-        nodes.go_on.set()
-        thread.join()
+    with waiting_project.open() as session, going_on(session), pytest.raises(SessionError, match="is still running"):
+        session.close()
 
 
 def test_result_looks(make_project):
