@@ -38,6 +38,7 @@ format: $(STAMP) ## let ruff mend what it can
 bench: $(STAMP) ## measure, beside what the machine itself costs and beside the reference
 	$(BIN)/python benchmarks/history.py
 	$(BIN)/python benchmarks/reload
+	$(BIN)/python benchmarks/edits
 
 soak: $(STAMP) ## edit generated projects at random, some ten thousand times, each reload beside a fresh interpreter
 	IPYPROJECT_ORACLE_EXAMPLES=800 IPYPROJECT_ORACLE_STEPS=16 $(BIN)/python -m pytest tests/reloading/test_oracle.py -s

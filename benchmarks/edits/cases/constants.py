@@ -1,0 +1,150 @@
+"""Constants, and names that are the notebook's own."""
+
+from case import case
+
+NODES = "src/shop/nodes.py"
+CONFIG = "src/shop/limits.py"
+RATE_3 = "RATE = 3\n\ndef clean(rows):\n    return [row * RATE for row in rows]\n"
+
+CASES = (
+    case(
+        "constant: read from its module",
+        {},
+        {NODES: RATE_3},
+        "assert shop.nodes.RATE == 3 and shop.nodes.clean([1]) == [3]",
+        imports="import shop.nodes",
+    ),
+    case(
+        "constant: imported into the notebook",
+        {},
+        {NODES: RATE_3},
+        "assert RATE == 3 and rate == 3",
+        imports="from shop.nodes import RATE\nfrom shop.nodes import RATE as rate",
+    ),
+    case(
+        "constant: imported into the notebook with *",
+        {},
+        {NODES: RATE_3},
+        "assert RATE == 3 and clean([1]) == [3]",
+        imports="from shop.nodes import *",
+    ),
+    case(
+        "constant: imported into the notebook in a condition",
+        {},
+        {NODES: RATE_3},
+        "assert RATE == 3",
+        imports="try:\n    from shop.fast import RATE\nexcept ImportError:\n    from shop.nodes import RATE",
+    ),
+    case(
+        "constant: imported into the notebook below %%time",
+        {},
+        {NODES: RATE_3},
+        "assert RATE == 3",
+        imports="%%time\nfrom shop.nodes import RATE",
+    ),
+    case(
+        "constant: a text and None, imported into the notebook",
+        {CONFIG: "TITLE = 'Sales'\nLIMIT = None\n"},
+        {CONFIG: "TITLE = None\nLIMIT = 'none'\n"},
+        "assert TITLE is None and LIMIT == 'none'",
+        imports="from shop.limits import LIMIT, TITLE",
+    ),
+    case(
+        "constant: imported by name into another module",
+        {"src/shop/report.py": "from shop.nodes import RATE\n\ndef show():\n    return f'{RATE} %'\n"},
+        {NODES: RATE_3},
+        "assert show() == '3 %'",
+        imports="from shop.report import show",
+    ),
+    case(
+        "constant: computed at import from one in another module",
+        {"src/shop/report.py": "from shop import nodes\n\nYEARLY = nodes.RATE * 12\n"},
+        {NODES: RATE_3},
+        "assert YEARLY == report.YEARLY == 36",
+        imports="from shop import report\nfrom shop.report import YEARLY",
+    ),
+    case(
+        "constant: through a chain of five modules",
+        {f"src/shop/m{n}.py": f"from shop.m{n + 1} import V\n" for n in range(4)} | {"src/shop/m4.py": "V = 1\n"},
+        {"src/shop/m4.py": "V = 'new'\n"},
+        "assert V == 'new'",
+        imports="from shop.m0 import V",
+    ),
+    case(
+        "constant: default argument in another module",
+        {"src/shop/report.py": "from shop.nodes import RATE\n\ndef scale(x, by=RATE):\n    return x * by\n"},
+        {NODES: RATE_3},
+        "assert scale(1) == 3",
+        imports="from shop.report import scale",
+    ),
+    case(
+        "constant: a list",
+        {CONFIG: "COLUMNS = ['width', 'depth']\n"},
+        {CONFIG: "COLUMNS = ['width']\n"},
+        "assert COLUMNS == ['width'] and COLUMNS is limits.COLUMNS",
+        imports="from shop import limits\nfrom shop.limits import COLUMNS",
+    ),
+    case(
+        "constant: removed",
+        {CONFIG: "LOW = 1\nHIGH = 2\n"},
+        {CONFIG: "LOW = 0\n"},
+        "assert limits.LOW == 0 and not hasattr(limits, 'HIGH')",
+        imports="from shop import limits",
+    ),
+    case(
+        "constant: gets another type",
+        {CONFIG: "LIMITS = (1, 2)\n"},
+        {CONFIG: "LIMITS = {'low': 1}\n"},
+        "assert LIMITS == {'low': 1}",
+        imports="from shop.limits import LIMITS",
+    ),
+    case(
+        "own names: equal to an edited constant",
+        {},
+        {NODES: RATE_3},
+        "assert mine == 2 and rows == [2] and nodes.RATE == 3",
+        imports="from shop import nodes",
+        own="mine = 2\nrows = [mine]",
+    ),
+    case(
+        "own names: assigned over an imported constant",
+        {},
+        {NODES: RATE_3},
+        "assert RATE == 2 and nodes.RATE == 3",
+        imports="from shop import nodes",
+        own="from shop.nodes import RATE\nRATE = 2",
+    ),
+    case(
+        "own names: assigned after an import in a condition",
+        {},
+        {NODES: RATE_3},
+        "assert RATE == 2 and nodes.RATE == 3",
+        imports="from shop import nodes",
+        own="try:\n    if nodes:\n        from shop.nodes import RATE\nexcept ImportError:\n    pass\nRATE = 2",
+    ),
+    case(
+        "own names: called like what a function imports",
+        {},
+        {NODES: RATE_3},
+        "assert RATE == 2 and show() == nodes.RATE == 3",
+        imports="from shop import nodes",
+        own="RATE = 2\ndef show():\n    from shop.nodes import RATE\n    return RATE",
+    ),
+    case(
+        "own names: a function and a class called like the project's",
+        {"src/shop/report.py": "class Table:\n    pass\n"},
+        {NODES: RATE_3, "src/shop/report.py": "class Table:\n    rows = 1\n"},
+        "assert clean([1]) == 'mine' and Table().mine and nodes.RATE == 3",
+        imports="from shop import nodes, report",
+        own="def clean(rows):\n    return 'mine'\n\nclass Table:\n    mine = True",
+    ),
+    case(
+        "own names: data made with edited code",
+        {},
+        {NODES: RATE_3},
+        "assert made == [2, 4] and same is made and nodes.clean(made) == [6, 12]",
+        imports="from shop import nodes",
+        used="made = same = nodes.clean([1, 2])",
+        own="made = same = [2, 4]",
+    ),
+)
