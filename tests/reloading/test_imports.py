@@ -40,6 +40,7 @@ NAMES = {
         "shop.sub.y",
     ],
     "__import__('a.b')": ["a", "a.b"],
+    "load('a.b:C', 'plain', 'one. two', 'x' * 3)": ["a", "a.b", "a.b.C"],
     "import sys\nsys.modules['a.b']": ["sys", "a", "a.b"],
 }
 

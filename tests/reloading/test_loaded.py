@@ -217,3 +217,32 @@ def test_a_notebook_beside_the_code_is_no_code(project):
     assert executed(reload_project()) == set()
     project.write({"src/shop/table.csv": "a"})
     assert "shop.nodes" in executed(reload_project())
+
+
+LIBRARY = "import importlib\ndef load(*parts): return importlib.import_module('.'.join(parts))\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["load('shop', 'plugin')", "load('shop.plugin')", "load(*__name__.split('.')[:-1], 'plugin')"],
+)
+def test_what_a_library_imports(make_project, tmp_path, monkeypatch, text):
+    """A module whose import a library did on behalf of another is known to be imported by that one."""
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib/loading_library.py").write_text(LIBRARY)
+    monkeypatch.syspath_prepend(str(tmp_path / "lib"))
+    project = make_project(
+        {
+            "src/shop/plugin.py": "VALUE = 1\n",
+            "src/shop/uses.py": f"from loading_library import load\nVALUE = {text}.VALUE\n",
+            "src/shop/settings.py": "import shop.uses\n",
+        }
+    )
+    reload_project(project.root)
+    project.write({"src/shop/plugin.py": "VALUE = 22\n"})
+    assert executed(reload_project()) == {"shop.plugin", "shop.uses", "shop.settings"}
+    assert module("uses").VALUE == 22
+    project.write({"src/shop/plugin.py": "VALUE = 333\n"})
+    reload_project()
+    assert module("uses").VALUE == 333
+    del sys.modules["loading_library"]

@@ -81,12 +81,6 @@ def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def code_facts(record: SessionRecord) -> dict[str, Any]:
-    """Return what tells one version of a session's code from another."""
-    known = {"package version": record.package_version, **record.git}
-    return {name: value for name, value in known.items() if value is not None}
-
-
 def _session(_store: Store, record: SessionRecord) -> dict[str, Any]:
     return {"env": record.env, "conf source": record.conf_source, "project": record.project}
 
@@ -97,7 +91,8 @@ def _parameters(store: Store, record: SessionRecord) -> dict[str, Any]:
 
 
 def _code(_store: Store, record: SessionRecord) -> dict[str, Any]:
-    return code_facts(record)
+    known = {"package version": record.package_version, **record.git}
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def _environment(_store: Store, record: SessionRecord) -> dict[str, Any]:

@@ -39,6 +39,9 @@ class Traced:
     seen: Mapping[str, Sequence[SourceFacts]]
 
 
+World = tuple[frozenset[str], frozenset[tuple[str, frozenset[str]]]]
+
+
 @dataclass(slots=True)
 class Memo:
     """What was found the last time, for as long as the same modules are loaded and no file has come or gone.
@@ -46,18 +49,18 @@ class Memo:
     Most edits change one file: nearly all that was found of the others holds.
 
     Attributes:
-        world: The names of the loaded modules.
+        world: The names of the loaded modules, and what they were seen to import.
         exists: Dotted name -> whether the project has such a module.
         names: Facts of a module -> the dotted names that it may depend on.
         traced: Kind of uses, module and facts -> what following them has found.
     """
 
-    world: frozenset[str] | None = None
+    world: World | None = None
     exists: dict[str, bool] = field(default_factory=dict)
     names: dict[SourceFacts, list[str]] = field(default_factory=dict)
     traced: dict[tuple[str, str, SourceFacts], Traced] = field(default_factory=dict)
 
-    def enter(self, world: frozenset[str] | None) -> None:
+    def enter(self, world: World | None) -> None:
         """Forget all, unless the world is the one that it was found in; None is never the same."""
         if world is None or world != self.world:
             self.world = world

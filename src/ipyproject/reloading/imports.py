@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ DYNAMIC_MODULES = frozenset({"importlib", "pkgutil", "runpy", "imp", "zipimport"
 DYNAMIC_BUILTINS = frozenset({"exec", "eval", "compile", "__import__"})
 # Names that import project modules wherever they come from, and nothing that a static reading could see.
 FINDERS = frozenset({"find_pipelines", "load_pipelines"})
+_DOTTED = re.compile(r"[A-Za-z_]\w*(?:[.:][A-Za-z_]\w*){1,20}")
 _NAMELESS = (ast.Constant, ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop)
 
 
@@ -23,6 +25,7 @@ class Imports:
     Attributes:
         names: Dotted names that it may import, each with its parents, in the order of the source. ``from pkg import x``
             gives ``pkg`` and ``pkg.x``, whether ``x`` is a module or an attribute (or neither: one day it may be).
+            Texts that read like such a name are among them.
         bound: Local name -> dotted names that it may stand for.
         stars: Modules whose public names are imported with a star.
         everything: It imports by names that only its execution knows, and counts as importing all.
@@ -73,7 +76,17 @@ def _walk(tree: ast.AST) -> Iterator[ast.AST]:
     level = [tree]
     while level:
         yield from level
-        level = [child for node in level for child in child_nodes(node) if not isinstance(child, _NAMELESS)]
+        level = [
+            child
+            for node in level
+            for child in child_nodes(node)
+            if not isinstance(child, _NAMELESS) or (isinstance(child, ast.Constant) and _may_name_a_module(child.value))
+        ]
+
+
+def _may_name_a_module(value: object) -> bool:
+    """Whether a constant reads like ``shop.models.Tree``: a library may be told by such a text what to import."""
+    return isinstance(value, str) and "." in value and _DOTTED.fullmatch(value) is not None
 
 
 def absolute_name(name: str, level: int, package: str) -> str | None:
@@ -158,6 +171,8 @@ class _ImportReader:
                     self._everything = True
             elif isinstance(node, ast.Name) and id(node) not in known:
                 modules.append(node)
+            elif isinstance(node, ast.Constant):
+                self._names.update(dict.fromkeys(with_parents(str(node.value).replace(":", "."))))
         self._everything = any([self._is_dynamic(node) for node in modules]) or self._everything  # noqa: C419  (each is asked)
         anything, self._everything = self._everything, self._everything or self._finds
         bound = {name: tuple(dict.fromkeys(targets)) for name, targets in self._bound.items()}

@@ -58,6 +58,7 @@ class LoadedCode:
         self._sources: SourceCache = (
             earlier._sources if earlier is not None else SourceCache([_import_folder(project)])  # noqa: SLF001
         )
+        self._imported: dict[str, set[str]] = earlier._imported if earlier is not None else {}  # noqa: SLF001
         self._memo: Memo = earlier._memo if earlier is not None else Memo()  # noqa: SLF001
         self.outdated: frozenset[str] = frozenset()
         self._digests: Mapping[str, str] | None = None
@@ -83,8 +84,24 @@ class LoadedCode:
             return Staleness(frozenset(modules), everything=True)
         code = changes.code
         return stale_modules(
-            modules, set(code.changed), set(code.removed), set(code.added), sources=self._sources, memo=self._memo
+            modules,
+            set(code.changed),
+            set(code.removed),
+            set(code.added),
+            dynamic_imports=self._dynamic_imports(),
+            sources=self._sources,
+            memo=self._memo,
         )
+
+    def _dynamic_imports(self) -> dict[str, set[str]]:
+        """Return the modules that were seen to import others than their sources say: a library did it for them."""
+        found = {}
+        for name, imported in self._imported.items():
+            facts = self._sources.of_executed(name)
+            imported.difference_update(facts.imports.names if facts is not None else ())
+            if imported:
+                found[name] = imported
+        return found
 
     def read_ahead(self) -> None:
         """Read the sources in a thread, so that the first edit need not wait for it."""
@@ -116,8 +133,9 @@ class LoadedCode:
             replaced: Names of the modules that were stale; those that are gone are forgotten.
         """
         for name in replaced:
-            if name not in finder.executed:
+            if name not in finder.journal.executed:
                 self._sources.forget(name)
+                self._imported.pop(name, None)
         renewed = LoadedCode(self.project, snapshot, finder, pipelines, self)
         self._memo.prune(self._sources.known())
         return renewed
@@ -125,10 +143,12 @@ class LoadedCode:
     def _take_in(self) -> None:
         """Take note of what was imported since the last reload, and from which sources."""
         digests = {}
-        for name in list(self.finder.executed):
-            executed = self.finder.executed.pop(name)
+        journal = self.finder.journal
+        for name in list(journal.executed):
+            executed = journal.executed.pop(name)
             self._sources.executed(name, Path(executed.path), executed.source)
             digests[executed.path] = executed.digest
+            self._imported.setdefault(name, set()).update(journal.seen.pop(name, ()))
         if digests:
             self._digests = self._count = None
             self.snapshot = self.snapshot.with_contents(digests)

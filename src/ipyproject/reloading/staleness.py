@@ -66,8 +66,9 @@ def stale_modules(
     names = {name for path in changed if (name := sources.name_of(path)) is not None}
     appeared = {name for path in changed if path in added_files and (name := sources.name_of(path)) is not None}
     memo = memo if memo is not None else Memo()
-    memo.enter(None if added_files or removed_files or dynamic_imports else frozenset(loaded))
-    finder = _StaleFinder(loaded, dynamic_imports or {}, sources, memo)
+    seen = {name: frozenset(imported) for name, imported in (dynamic_imports or {}).items()}
+    memo.enter(None if added_files or removed_files else (frozenset(loaded), frozenset(seen.items())))
+    finder = _StaleFinder(loaded, seen, sources, memo)
     if names:
         finder.start(names, appeared)
     return Staleness(frozenset(finder.stale & set(loaded)))

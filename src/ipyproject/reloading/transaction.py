@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ExtensionFileLoader, ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
+from threading import local
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -46,7 +47,7 @@ class ModuleTransaction:
     @property
     def executed(self) -> dict[str, ExecutedSource]:
         """The modules executed so far, in order, each with the source that it was compiled from."""
-        return dict(self._finder.executed)
+        return dict(self._finder.journal.executed)
 
     @property
     def modules(self) -> dict[str, ModuleType]:
@@ -117,7 +118,7 @@ class ModuleTransaction:
 
         For after a transaction that succeeded.
         """
-        touched = {*self._popped, *self._finder.executed}
+        touched = {*self._popped, *self._finder.journal.executed}
         touched |= {name.rpartition(".")[0] for name in touched}
         now = _State.of({name: sys.modules[name] for name in touched if name in sys.modules})
         before = self._before.only(touched)
@@ -230,6 +231,36 @@ class ExecutedSource(NamedTuple):
         return content_digest(self.source)
 
 
+class Journal:
+    """What was executed, and what imported what meanwhile.
+
+    Attributes:
+        executed: Modules in the order of their execution, and the sources of each.
+        seen: Module -> modules whose import began while it was executed, whoever asked for them.
+    """
+
+    def __init__(self) -> None:
+        self.executed: dict[str, ExecutedSource] = {}
+        self.seen: dict[str, set[str]] = {}
+        self._here = local()
+
+    @contextmanager
+    def executing(self, name: str) -> Iterator[None]:
+        """Let imports in the block, in its thread, be those of a module."""
+        outer = getattr(self._here, "module", None)
+        self._here.module = name
+        try:
+            yield
+        finally:
+            self._here.module = outer
+
+    def begins(self, name: str) -> None:
+        """Take note that an import begins."""
+        module = getattr(self._here, "module", None)
+        if module is not None:
+            self.seen.setdefault(module, set()).add(name)
+
+
 class ProjectFinder(MetaPathFinder):
     """Finds the projects' modules where the ordinary path finder does, and has them executed from source.
 
@@ -243,7 +274,7 @@ class ProjectFinder(MetaPathFinder):
         compiled: Compiled modules that stay loaded.
 
     Attributes:
-        executed: Modules executed by it, in order.
+        journal: What it has executed.
     """
 
     def __init__(
@@ -254,10 +285,11 @@ class ProjectFinder(MetaPathFinder):
         compiled: dict[str, ModuleType],
     ) -> None:
         self._folders = folders
+        self._prefixes = [f"{folder}{os.sep}" for folder in folders]
         self._installed = installed
         self._replaced = replaced
         self._compiled = compiled
-        self.executed: dict[str, ExecutedSource] = {}
+        self.journal = Journal()
 
     def settle(self) -> None:
         """Go on without what the transaction replaced: what is imported from now on is new."""
@@ -277,10 +309,11 @@ class ProjectFinder(MetaPathFinder):
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is None or not self._is_own(spec, top):
             return spec
+        self.journal.begins(fullname)
         replaced = self._replaced.get(fullname)
         if type(spec.loader) is SourceFileLoader and spec.origin is not None:
             children = {name: module for name, module in self._compiled.items() if name.rpartition(".")[0] == fullname}
-            spec.loader = FreshLoader(fullname, spec.origin, replaced, children, self.executed)
+            spec.loader = FreshLoader(fullname, spec.origin, replaced, children, self.journal)
         elif spec.origin is None and replaced is not None:
             spec.loader = _NamespaceLoader(spec.loader, replaced)
         return spec
@@ -289,7 +322,10 @@ class ProjectFinder(MetaPathFinder):
         if top in self._installed:
             return True
         places = [spec.origin] if spec.origin is not None else list(spec.submodule_search_locations or ())
-        return any(Path(place).is_relative_to(folder) for place in places for folder in self._folders)
+        # By text first, which says yes for nearly all of the projects' modules and costs nothing.
+        return any(place.startswith(prefix) for place in places for prefix in self._prefixes) or any(
+            Path(place).is_relative_to(folder) for place in places for folder in self._folders
+        )
 
 
 def _emptied(module: Any, name: str) -> ModuleType | None:
@@ -333,7 +369,7 @@ class FreshLoader(SourceFileLoader):
         path: Its source.
         replaced: What had the name before.
         children: Compiled modules below it that stay loaded; an import would not attach them again.
-        executed: Executed modules and their sources, to be added to.
+        journal: Where it is taken down.
     """
 
     def __init__(
@@ -342,12 +378,12 @@ class FreshLoader(SourceFileLoader):
         path: str,
         replaced: ModuleType | None,
         children: Mapping[str, ModuleType],
-        executed: dict[str, ExecutedSource],
+        journal: Journal,
     ) -> None:
         super().__init__(fullname, path)
         self._replaced = replaced
         self._children = children
-        self._executed = executed
+        self._journal = journal
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """Hand back the module object of that name, emptied; None makes a new one."""
@@ -362,7 +398,7 @@ class FreshLoader(SourceFileLoader):
         path = self.get_filename(fullname)
         try:
             source = self.get_data(path)
-            self._executed[fullname] = ExecutedSource(path, source)
+            self._journal.executed[fullname] = ExecutedSource(path, source)
             return self.source_to_code(source, path)
         except SyntaxError as error:
             error.filename = error.filename or path  # NUL bytes and unknown encodings don't say where they are
@@ -372,4 +408,5 @@ class FreshLoader(SourceFileLoader):
         """Execute the module, with what it has of compiled modules."""
         for name, child in self._children.items():
             setattr(module, name.rpartition(".")[2], child)
-        super().exec_module(module)
+        with self._journal.executing(module.__name__):
+            super().exec_module(module)
