@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 
     from ipyproject.reloading.sources import SourceCache
 
+_KEEPING_NOTHING = (
+    "abc.",
+    "collections.",
+    "contextlib.",
+    "dataclasses.",
+    "datetime.",
+    "enum.",
+    "typing.",
+    "ipyproject.",
+)
 _LOOKING_METHODS = frozenset(
     ["get", "items", "keys", "values", "copy", "index", "count", "union", "difference", "intersection", "issubset"]
 )
@@ -29,13 +39,17 @@ class Traced:
     Attributes:
         touched: Modules that may be written to.
         read: Module and name of what is read and may be changed by others.
+        bound: Module and name of what is taken as it is, and may be another if somebody sets it.
         mutated: Module and name of what may be changed.
+        patched: Module and name of what is set, or of which an attribute is set, from elsewhere.
         seen: The modules that were looked at, with the facts of each: while these are the same, so is the rest.
     """
 
     touched: frozenset[str]
     read: frozenset[tuple[str, str]]
+    bound: frozenset[tuple[str, str]]
     mutated: frozenset[tuple[str, str]]
+    patched: frozenset[tuple[str, str]]
     seen: Mapping[str, Sequence[SourceFacts]]
 
 
@@ -115,9 +129,9 @@ class Graph:
 
     def old(self, name: str) -> SourceFacts | None:
         """Return the facts of a loaded module as it was executed; None where they are not known."""
-        if name not in self._loaded:
-            return None
         known = self._sources.of_executed(name)
+        if name not in self._loaded:
+            return known  # one that failed, and left traces before
         return known if known is not None or name in self._changed else self.new(name)
 
     def new(self, name: str) -> SourceFacts | None:
@@ -256,6 +270,7 @@ class Effects:
         self._graph = graph
         self._of_execution: dict[tuple[str, int], set[str]] = {}
         self._mutated: set[tuple[str, str]] | None = None
+        self._patched: set[tuple[str, str]] = set()
         self._lists_subclasses = any(facts.lists_subclasses for name in graph.modules() for facts in graph.facts(name))
 
     def of_execution(self, name: str, facts: SourceFacts) -> set[str]:
@@ -282,6 +297,8 @@ class Effects:
         touched = set(traced.touched)
         if traced.read:
             touched |= {module for module, attribute in traced.read & self._mutated_names()}
+        if traced.bound:
+            touched |= {module for module, attribute in traced.bound & self._patched_names()}
         return touched
 
     def _traced(self, name: str, facts: SourceFacts, uses: Iterable[Use], kind: str) -> Traced:
@@ -292,7 +309,14 @@ class Effects:
                 trace = _Trace(self._graph, lists_subclasses=self._lists_subclasses and kind != "inner")
                 trace.follow(name, facts, uses)
             seen = {module: self._graph.facts(module) for module in noted}
-            traced = Traced(frozenset(trace.touched), frozenset(trace.read), frozenset(trace.mutated), seen)
+            traced = Traced(
+                frozenset(trace.touched),
+                frozenset(trace.read),
+                frozenset(trace.bound),
+                frozenset(trace.mutated),
+                frozenset(trace.patched),
+                seen,
+            )
             memo.traced[key] = traced
         return traced
 
@@ -309,9 +333,16 @@ class Effects:
             self._mutated = set()
             for name in self._graph.modules():
                 for facts in self._graph.facts(name):
-                    self._mutated |= self._traced(name, facts, _later_uses(facts), "inner").mutated
+                    traced = self._traced(name, facts, _later_uses(facts), "inner")
+                    self._mutated |= traced.mutated
+                    self._patched |= traced.patched
                     self._mutated |= {(name, rebound) for rebound in facts.rebound}
         return self._mutated
+
+    def _patched_names(self) -> set[tuple[str, str]]:
+        """Names of all modules that some code of the project sets from elsewhere, or whose attributes it sets."""
+        self._mutated_names()
+        return self._patched
 
 
 def _later_uses(facts: SourceFacts) -> list[Use]:
@@ -328,6 +359,8 @@ class _Trace:
         self.touched: set[str] = set()
         self.read: set[tuple[str, str]] = set()
         self.mutated: set[tuple[str, str]] = set()
+        self.bound: set[tuple[str, str]] = set()
+        self.patched: set[tuple[str, str]] = set()
         self._graph = graph
         self._lists_subclasses = lists_subclasses
         self._seen: set[tuple[str, int, tuple[str, ...], How]] = set()
@@ -365,18 +398,30 @@ class _Trace:
 
     def _definition(self, name: str, facts: SourceFacts, use: Use) -> None:
         root, how = use.chain[0], use.how
+        self.bound.add((name, root))
         if how <= How.READ:
             return
-        if root in facts.state or how >= How.ESCAPE or self._lists_subclasses:
+        if how is How.STORE:
+            self.patched.add((name, root))
+        registers = "register" in use.chain[1:] or self._is_kept_elsewhere(facts.bases.get(root, ()))
+        if root in facts.state or how >= How.ESCAPE or self._lists_subclasses or registers:
             self.touched.add(name)
             self.mutated.add((name, root))
         self._push(name, facts, facts.definitions[root])
+
+    def _is_kept_elsewhere(self, bases: Iterable[str]) -> bool:
+        """Whether a class is derived from one of a library that may keep a list of those derived from it."""
+        return any(
+            not base.startswith(_KEEPING_NOTHING) and self._graph.split(tuple(base.split("."))) is None
+            for base in bases
+        )
 
     def _assigned(self, name: str, facts: SourceFacts, use: Use) -> None:
         root, how = use.chain[0], use.how
         mutability = facts.state.get(root)
         if _only_looks(use, mutability):
             how = How.READ
+        self.bound.add((name, root))
         if how is How.BIND:
             if root in facts.rebound:
                 self.touched.add(name)
@@ -398,10 +443,14 @@ class _Trace:
         if not attributes:
             if how > How.READ:
                 self._reach(self._graph.closure([module]))
+            if how > How.CALL:
+                self.touched.add(module)
             return
-        if how is How.STORE and len(attributes) == 1:
-            self.touched.add(module)
-            self.mutated.add((module, attributes[0]))
+        if how is How.STORE:
+            self.patched.add((module, attributes[0]))
+            if len(attributes) == 1:
+                self.touched.add(module)
+                self.mutated.add((module, attributes[0]))
         for facts in self._graph.facts(module):
             first = attributes[0]
             if facts.binds(first) or first in facts.imports.bound or (facts.imports.stars and not from_star):

@@ -62,6 +62,7 @@ class SourceFacts:
         state: Names of module level that hold something mutable -> what it is.
         rebound: Names that its functions declare global.
         lists_subclasses: It asks a class for its subclasses.
+        bases: Classes of module level -> imported names that they are derived from.
     """
 
     imports: Imports = field(default_factory=Imports)
@@ -71,6 +72,7 @@ class SourceFacts:
     state: dict[str, Mutability] = field(default_factory=dict)
     rebound: set[str] = field(default_factory=set)
     lists_subclasses: bool = False
+    bases: dict[str, set[str]] = field(default_factory=dict)
 
     def binds(self, name: str) -> bool:
         """Whether a name is bound at module level by other than an import."""

@@ -54,8 +54,11 @@ _INERT = (  # what they are called with is kept or looked at, neither called nor
     "re.compile",
     "collections.namedtuple",
     "logging.getLogger",
-    "operator.",
+    "operator.attrgetter",
+    "operator.itemgetter",
+    "operator.methodcaller",
 )
+_GIVING_BACK = frozenset({"cast", "field"})  # of inert modules: what these are called with is used on
 _LOOKING = frozenset(
     [
         "len",
@@ -101,6 +104,7 @@ _COPYING = frozenset(
     ]
 )
 _IMMUTABLE_RESULT = _LOOKING | {"tuple", "frozenset", "sum", "any", "all", "object"}
+_SETTING = frozenset({"setattr", "delattr", "__setattr__", "__delattr__", "vars"})
 _PLAIN_DECORATORS = frozenset({"property", "staticmethod", "classmethod"})
 _CACHES = frozenset({"lru_cache", "cache", "singledispatch", "singledispatchmethod"})
 _STATEFUL_METHODS = frozenset({"__init_subclass__", "__set_name__", "__class_getitem__", "__subclasshook__"})
@@ -199,6 +203,7 @@ class _UseReader:
         for base in [*node.bases, *(keyword.value for keyword in node.keywords)]:
             self._expression(base, How.CALL)
             if self._owner is None:
+                self._take_base(node.name, base)
                 with self._inside(node.name, function=False):
                     self._expression(base, How.CALL)
         if not plain or node.keywords:
@@ -212,6 +217,11 @@ class _UseReader:
         self._owner = node.name
         self._body(node.body)  # executed now; only its methods are not
         self._owner = None
+
+    def _take_base(self, name: str, base: ast.expr) -> None:
+        chain = dotted(base.value if isinstance(base, ast.Subscript) else base)
+        for target in self._facts.imports.bound.get(chain[0], ()) if chain is not None else ():
+            self._facts.bases.setdefault(name, set()).add(".".join((target, *(chain or ())[1:])))
 
     def _decorator(self, node: ast.expr) -> bool:
         """Read a decorator; return whether it neither keeps state nor does more than mark what it decorates."""
@@ -271,8 +281,18 @@ class _UseReader:
             if isinstance(target, ast.Name) and not self._in_function and target.id not in self._facts.imports.bound:
                 return  # the module's own name, in its own execution
             self._expression(target, How.STORE)
+            if isinstance(target, ast.Attribute):
+                self._store_attribute(target.value)
         else:
             self._children(target)
+
+    def _store_attribute(self, owner: ast.expr) -> None:
+        """Note whose attribute is set: a class's by its methods, a function's or a class's after its definition."""
+        chain = dotted(owner)
+        if self._owner is not None and self._in_function and _is_own_class(owner):
+            self._facts.state[self._owner] = Mutability.UNKNOWN
+        elif not self._in_function and chain is not None and chain[0] in self._facts.definitions:
+            self._facts.state[chain[0]] = Mutability.UNKNOWN
 
     # Expressions
 
@@ -332,17 +352,32 @@ class _UseReader:
         if isinstance(node.func, ast.Attribute) and node.func.attr == "__subclasses__":
             self._facts.lists_subclasses = True
         self._expression(node.func, How.CALL if how <= How.CALL else How.CALL_AND_KEEP)
-        given = How.ESCAPE
-        if chain is not None and ((chain[0] in _LOOKING and len(chain) == 1) or self._is_inert(chain)):
-            given = How.READ
-        elif chain is not None and chain[0] in _COPYING and len(chain) == 1:
-            given = how
-        elif chain is not None and chain[-1] in {"setattr", "delattr", "__setattr__", "__delattr__", "vars"}:
-            given = How.STORE
+        if chain is not None:
+            self._note_setting(chain, node)
+        given = self._how_given(chain, how)
         for argument in node.args:
             self._expression(argument, given)
         for keyword in node.keywords:
             self._expression(keyword.value, How.ESCAPE if given != How.READ else given)
+
+    def _note_setting(self, chain: tuple[str, ...], call: ast.Call) -> None:
+        """Note what a call such as ``setattr(cls, ...)`` or ``globals()`` lets be set."""
+        if chain == ("globals",) and self._in_function and self._owner is not None:
+            self._facts.state[self._owner] = Mutability.UNKNOWN
+        if chain[-1] in _SETTING and call.args:
+            self._store_attribute(call.args[0])
+
+    def _how_given(self, chain: tuple[str, ...] | None, how: How) -> How:
+        """Return what may happen to what something is called with, if the result is used in some way."""
+        if chain is None:
+            return How.ESCAPE
+        if chain[-1] in _SETTING:
+            return How.STORE
+        if len(chain) == 1 and chain[0] in _COPYING:
+            return how
+        if chain[-1] == "partial" and how in (How.CALL, How.CALL_AND_KEEP):
+            return How.CALL
+        return How.READ if self._is_inert(chain) or (len(chain) == 1 and chain[0] in _LOOKING) else How.ESCAPE
 
     def _by_text(self, node: ast.Call | ast.Subscript, how: How) -> bool:
         target = imported_by_text(node, self._package)
@@ -374,8 +409,10 @@ class _UseReader:
         )
 
     def _is_inert(self, chain: tuple[str, ...]) -> bool:
-        targets = self._facts.imports.bound.get(chain[0], ())
-        return bool(targets) and all(".".join((target, *chain[1:])).startswith(_INERT) for target in targets)
+        names = [".".join((target, *chain[1:])) for target in self._facts.imports.bound.get(chain[0], ())]
+        return bool(names) and all(
+            name.startswith(_INERT) and name.rpartition(".")[2] not in _GIVING_BACK for name in names
+        )
 
     def gives_immutable(self, chain: tuple[str, ...] | None) -> bool:
         """Whether calling what a chain of names stands for gives something that can't change."""
@@ -384,6 +421,14 @@ class _UseReader:
         if len(chain) == 1 and chain[0] in _IMMUTABLE_RESULT:
             return True
         return self._is_inert(chain)
+
+
+def _is_own_class(node: ast.expr) -> bool:
+    """Whether an expression in a method stands for its class: ``cls``, ``self.__class__`` or ``type(self)``."""
+    if isinstance(node, ast.Call):
+        return dotted(node.func) == ("type",)
+    chain = dotted(node)
+    return chain is not None and (chain[0] == "cls" or "__class__" in chain)
 
 
 def _mutability(value: ast.expr, reader: _UseReader) -> Mutability | None:  # noqa: PLR0911  (one per kind of value)
