@@ -179,7 +179,7 @@ def test_tabs_are_told():
         read_document(b"a:\n\tb: 1\n", "a.yml")
 
 
-@pytest.mark.parametrize(("name", "depth"), [("a.yml", 5_000), ("a.json", 100_000)])
+@pytest.mark.parametrize(("name", "depth"), [("a.yml", 151), ("a.yml", 5_000), ("a.json", 100_000)])
 def test_absurd_nesting_is_refused(name, depth):
     """Nesting beyond what Python can walk is an error about the file, not a crash."""
     with pytest.raises(ConfigError):

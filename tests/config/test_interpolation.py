@@ -327,12 +327,13 @@ def test_run_parameters_may_choose_the_rest(load):
     assert loader["catalog"] == {"x": {"type": "csv", "filepath": "data/x.csv"}}
 
 
-def test_files_without_references_need_no_omegaconf(write_conf):
-    """OmegaConf is not even imported for configuration that holds no reference."""
+def test_plain_references_need_no_omegaconf(write_conf):
+    """OmegaConf is not even imported for configuration whose references all lead to plain values of the same kind."""
     import subprocess
     import sys
 
-    conf = write_conf({"base/parameters.yml": "a: 1", "base/catalog.yml": "x: {type: csv}"})
+    catalog = "_data: {root: data, user: '${oc.env:USER}'}\nx: {type: csv, filepath: '${_data.root}/x.csv'}"
+    conf = write_conf({"base/parameters.yml": "a: 1", "base/catalog.yml": catalog})
     code = (
         "import sys, pathlib\nfrom ipyproject.config import ConfigLoader\n"
         "loaded = {'yaml', 'omegaconf', 'tomli'} & set(sys.modules)\n"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.errors import ConfigError
@@ -12,9 +10,6 @@ from ipyproject.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MERGE_TAG = "tag:yaml.org,2002:merge"
-_FLOAT_TAG = "tag:yaml.org,2002:float"
-_TIMESTAMP_TAG = "tag:yaml.org,2002:timestamp"
 _TOO_DEEP = "nested too deeply"
 
 
@@ -78,8 +73,10 @@ def load_yaml(text: str) -> Any:
     """
     import yaml
 
+    from ipyproject.config.strict_yaml import StrictLoader
+
     try:
-        return yaml.load(text, Loader=_yaml_loader())  # noqa: S506 - a subclass of the safe loader
+        return yaml.load(text, Loader=StrictLoader)  # noqa: S506 - a subclass of the safe loader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         # Where a text ends too early the mark is behind its last line.
@@ -111,49 +108,6 @@ def _tab_hint(text: str, mark: Any) -> str | None:
     if at < len(lines) and "\t" in lines[at][: len(lines[at]) - len(lines[at].lstrip())]:
         return "The line begins with a tab; YAML is indented with spaces."
     return None
-
-
-@cache
-def _yaml_loader() -> Any:
-    """Make the loader class once, when YAML is first needed; the C parser where PyYAML was built with it."""
-    import yaml
-
-    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-    class StrictLoader(base):  # type: ignore[misc]
-        """A safe loader that refuses repeated keys and values that contain themselves."""
-
-        def construct_document(self, node: yaml.Node) -> Any:
-            # PyYAML then builds each value whole before it goes on, and so notices an alias inside its own value.
-            self.deep_construct = True
-            return super().construct_document(node)
-
-        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
-            written = [key for key, _ in node.value if key.tag != MERGE_TAG]
-            merges = len(written) < len(node.value)
-            mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
-            if merges or len(mapping) < len(written):
-                self.refuse_repeated(written)
-            return mapping
-
-        def refuse_repeated(self, written: list[yaml.Node]) -> None:
-            first: dict[Any, yaml.Node] = {}
-            for node in written:
-                key = self.construct_object(node, deep=True)
-                if key in first:
-                    said = f"the key {key!r} is there twice (first on line {first[key].start_mark.line + 1})"
-                    raise yaml.constructor.ConstructorError(None, None, said, node.start_mark)
-                first[key] = node
-
-    # YAML 1.1 wants a dot in a float and a sign in its exponent; people write 1e-3 and 1.5e3, and OmegaConf takes them.
-    StrictLoader.add_implicit_resolver(
-        _FLOAT_TAG, re.compile(r"^[-+]?[0-9]+(?:_[0-9]+)*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-    )
-    StrictLoader.yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP_TAG]
-        for first, resolvers in StrictLoader.yaml_implicit_resolvers.items()
-    }
-    return StrictLoader
 
 
 def _load_json(text: str) -> Any:

@@ -1,4 +1,4 @@
-"""``${...}`` references, resolved by OmegaConf.
+"""``${...}`` references, resolved as OmegaConf does: by it, but for those that need no parser.
 
 Making OmegaConf's objects is slow, so it is handed only the top-level values that some reference names; the text of a
 reference elsewhere is evaluated beside them, one at a time.
@@ -13,8 +13,9 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ipyproject.config.explanation import Explanation
-from ipyproject.config.paths import KeyPath, copy_data, follow, is_same_data, leaves, split_path
-from ipyproject.config.references import has_reference
+from ipyproject.config.paths import KeyPath, copy_data, follow, is_same_data, split_path
+from ipyproject.config.plain import PlainReferences, UnusualReferenceError, named_keys
+from ipyproject.config.references import has_reference, referring_texts
 from ipyproject.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ class Kind(NamedTuple):
     Attributes:
         resolvers: The functions behind ``${name:...}``, beside OmegaConf's own.
         locate: Returns the file that a value came from, for messages.
-        check: Called with each resolved reference's path and value; may refuse it with a ConfigError.
+        check: Called with the path and value of each reference that a resolver may have had a part in; may refuse it
+            with a ConfigError.
     """
 
     resolvers: Mapping[str, Callable[..., Any]]
@@ -100,6 +102,7 @@ def resolve_references(
             else:
                 unknown.append(key)
         left = unknown
+    left = _resolve_plain(values, left, resolved)
     if left:
         with _registered(kind.resolvers):
             resolution = _Resolution(values, kind, reached)
@@ -108,18 +111,32 @@ def resolve_references(
     return Resolved(resolved, values, reached)
 
 
+def _resolve_plain(values: Mapping[Any, Any], keys: Iterable[Any], resolved: dict[Any, Any]) -> list[Any]:
+    """Resolve the keys whose references are all plain, and return the others."""
+    plain = PlainReferences(values)
+    others = []
+    for key in keys:
+        try:
+            resolved[key] = plain.resolved(values[key])
+        except UnusualReferenceError:
+            others.append(key)
+    return others
+
+
 def _are_same(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
     """Tell whether the mappings hold the very same objects in the same order."""
     return is_same_data(list(one), list(other)) and all(value is other[key] for key, value in one.items())
 
 
 def _reached(values: Mapping[Any, Any], referring: set[Any], resolvers: Mapping[str, Any]) -> dict[Any, Any]:
-    """Return the top-level values that a reference may reach: those whose key is a word in one, or all when unsure."""
+    """Return the top-level values that a reference may reach: those that one names, or all when unsure."""
     names: set[str] = set()
     relative: set[Any] = set()
     for key in referring:
-        for _, text in leaves(values[key]):
-            if not isinstance(text, str) or "${" not in text:
+        for text in referring_texts(values[key]):
+            plain = named_keys(text)
+            if plain is not None:
+                names.update(plain)
                 continue
             if _COMPUTED.search(text) or any(_reads_tree(name, resolvers) for name in _RESOLVER.findall(text)):
                 return _handable(values)

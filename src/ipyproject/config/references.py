@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ipyproject.config.paths import leaves
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 _BEGIN = re.compile(r"\$\{")
 # A reference to nothing but values of the same kind, of the globals, or of those given at run time.
@@ -44,9 +44,19 @@ class References(NamedTuple):
 
 def has_reference(data: Any) -> bool:
     """Tell whether any text in nested data holds ``${``."""
-    return any(isinstance(value, str) and "${" in value for _, value in leaves(data))
+    if isinstance(data, str):
+        return "${" in data
+    if isinstance(data, dict):
+        return any(map(has_reference, data.values()))
+    return isinstance(data, list) and any(map(has_reference, data))
+
+
+def referring_texts(data: Any) -> Iterator[str]:
+    """Yield the texts in nested data that hold ``${``."""
+    return (value for _, value in leaves(data) if isinstance(value, str) and "${" in value)
 
 
 def _has_unsteady_reference(data: Any) -> bool:
-    texts = (value for _, value in leaves(data) if isinstance(value, str))
-    return any(not _STEADY.match(text, found.start()) for text in texts for found in _BEGIN.finditer(text))
+    return any(
+        not _STEADY.match(text, found.start()) for text in referring_texts(data) for found in _BEGIN.finditer(text)
+    )

@@ -16,9 +16,9 @@ def opened_text(session: Session, *, seconds: float) -> str:
         seconds: How long it took.
     """
     pipelines = session.pipelines
-    nodes = len({node for pipeline in pipelines.values() for node in pipeline})
+    nodes = len({node.name for pipeline in pipelines.values() for node in pipeline})
     named = sum(name != "__default__" for name in pipelines)
-    datasets = len(session.load_context().catalog.definitions)
+    datasets = len(session.load_context().catalog.dataset_names())
     return (
         f"{session.project.project_name} ({session.env}): {counted(named, 'pipeline')}, {counted(nodes, 'node')}, "
         f"{counted(datasets, 'dataset')}, opened in {seconds * 1000:.0f} ms.\n"

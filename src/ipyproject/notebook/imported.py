@@ -47,6 +47,8 @@ class CellReader:
                 for alias in node.names:
                     self._names.take_import(node.module, alias.name, alias.asname or alias.name)
             else:
+                if isinstance(node, ast.Import):
+                    self._names.modules.update(alias.name for alias in node.names)
                 for name in _bound_by(node):
                     self._names.take_binding(name)
 

@@ -1,4 +1,8 @@
-"""The magics of the extension."""
+"""The magics of the extension.
+
+Registering them imports next to nothing of ours: a profile may load the extension in every kernel, project or not. Each
+magic imports what it needs.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +19,8 @@ from traitlets import Bool, Unicode, observe
 
 from ipyproject import current
 from ipyproject.config import PARAMS_HELP, parse_params
-from ipyproject.display.changes import render_changes
-from ipyproject.display.messages import opened_text, run_text
-from ipyproject.display.sessions import render_replay
 from ipyproject.errors import ProjectError, SessionError
-from ipyproject.history.environment import notebook_name
 from ipyproject.notebook.arguments import split_line
-from ipyproject.notebook.imported import CellReader
-from ipyproject.notebook.sessions import REPLAY, answer, read_line
-from ipyproject.session import Origin, Session, Watch, open_replay, reload_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +28,8 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
 
     from ipyproject.display.tables import Rendering
+    from ipyproject.notebook.imported import CellReader
+    from ipyproject.session import Origin, Session, Watch
 
 NAMES = ("session", "context", "catalog", "pipelines")
 _RELOADING = re.compile(r"^\s*%(?:reload_project|sessions\s+replay)\b", re.MULTILINE)
@@ -49,9 +48,9 @@ class ProjectMagics(Magics):
     shell: InteractiveShell
     _announcement: Callable[..., None] | None = None
     _watch: Watch
+    _cells: CellReader | None = None
 
     def __init__(self, shell: InteractiveShell) -> None:
-        self._cells = CellReader()
         self._last = self.reload_project.parser.parse_args([])
         super().__init__(shell=shell)
 
@@ -98,6 +97,8 @@ class ProjectMagics(Magics):
 
         An ID is a session's id, a unique beginning of one, ``latest`` or ``latest~2``.
         """
+        from ipyproject.notebook.sessions import REPLAY, answer, read_line
+
         options = read_line(line)
         if options.question == REPLAY:
             self._replay(options, f"%sessions {line}".rstrip())
@@ -126,7 +127,11 @@ class ProjectMagics(Magics):
         if options.quiet:
             return ""
         if is_first:
+            from ipyproject.display.messages import opened_text
+
             return opened_text(session, seconds=seconds)
+        from ipyproject.display.changes import render_changes
+
         return render_changes(session, seconds=seconds)
 
     @observe("auto")
@@ -135,6 +140,8 @@ class ProjectMagics(Magics):
         if change["old"] is True:
             self.shell.events.unregister("pre_run_cell", self._reload_if_changed)
         if change["new"]:
+            from ipyproject.session import Watch
+
             self._watch = Watch()
             self.shell.events.register("pre_run_cell", self._reload_if_changed)
 
@@ -146,7 +153,7 @@ class ProjectMagics(Magics):
         try:
             said = self._open_and_describe(Namespace(**line), "%reload_project --auto")
         except SessionError:
-            self._watch = Watch()  # a run is going on: later
+            self._watch = type(self._watch)()  # a run is going on: later
         except ProjectError as error:
             print(f"Not reloaded: {error.told()}")  # noqa: T201
         else:
@@ -174,6 +181,11 @@ class ProjectMagics(Magics):
             self._announcement = None
 
     def _open(self, options: Namespace, magic_line: str) -> Session:
+        from ipyproject.notebook.imported import CellReader
+        from ipyproject.session import reload_project
+
+        if self._cells is None:
+            self._cells = CellReader()
         session = reload_project(
             options.path,
             env=options.env or self.env or None,
@@ -188,6 +200,10 @@ class ProjectMagics(Magics):
         return session
 
     def _replay(self, options: Namespace, magic_line: str) -> None:
+        from ipyproject.display.messages import run_text
+        from ipyproject.display.sessions import render_replay
+        from ipyproject.session import open_replay, reload_project
+
         replay = open_replay(
             reload_project,
             options.id,
@@ -206,6 +222,9 @@ class ProjectMagics(Magics):
         self.shell.push(dict(zip(NAMES, (session, context, context.catalog, session.pipelines), strict=True)))
 
     def _origin(self, magic_line: str) -> Origin:
+        from ipyproject.history.environment import notebook_name
+        from ipyproject.session import Origin
+
         name = notebook_name(self.shell.user_ns)
         return Origin("notebook", {"line": magic_line} | ({"notebook": name} if name else {}))
 
