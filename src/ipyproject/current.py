@@ -54,6 +54,7 @@ class _Current:
     path_entry: str | None = None
     code: Any = None
     sessions: list[Any] = field(default_factory=list)
+    times_asked: int = 0
 
 
 _current = _Current()
@@ -111,7 +112,13 @@ def current_session() -> Any | None:
 
     Typed loosely because the session stands above this module; :class:`SessionInfo` says what plugins may rely on.
     """
+    _current.times_asked += 1
     return _current.sessions[-1] if _current.sessions else None
+
+
+def times_asked() -> int:
+    """Return how often the current session was asked for: code that asks while it is imported depends on it."""
+    return _current.times_asked
 
 
 def open_sessions() -> tuple[Any, ...]:

@@ -246,3 +246,149 @@ def test_what_a_library_imports(make_project, tmp_path, monkeypatch, text):
     reload_project()
     assert module("uses").VALUE == 333
     del sys.modules["loading_library"]
+
+
+READING = """
+    from pathlib import Path
+    from ipyproject import Node, Pipeline
+    from shop.nodes import double
+    CONF = Path(__file__).parents[2] / "conf/base"
+    def register_pipelines():
+        wanted = {wanted}
+        return {{name: Pipeline([Node(double, ["orders", "params:rate"], name)]) for name in wanted}}
+    """
+
+
+@pytest.mark.parametrize(
+    ("wanted", "edit"),
+    [
+        ("(CONF / 'wanted.yml').read_text().split()", {"conf/base/wanted.yml": "first second"}),
+        ("[path.stem for path in CONF.glob('extra_*.txt')] + ['first']", {"conf/base/extra_second.txt": ""}),
+        ("(CONF / '../../names.txt').read_text().split() + ['first']", {"names.txt": "extra_second"}),
+    ],
+)
+def test_files_that_code_reads(make_project, wanted, edit):
+    """A file or folder that code read while it was imported or made pipelines counts as its source, wherever it is."""
+    project = make_project(
+        {
+            "src/shop/pipeline_registry.py": READING.format(wanted=wanted),
+            "conf/base/wanted.yml": "first",
+            "names.txt": "",
+        }
+    )
+    assert set(reload_project(project.root).pipelines) == {"__default__", "first"}
+    project.write({"conf/base/parameters.yml": "rate: 5"})
+    assert executed(reload_project()) == set(), "a file that nobody read"
+    project.write(edit)
+    assert len(reload_project().pipelines) == 3
+    assert executed(reload_project()) == set()
+
+
+def test_code_that_asks_for_the_session(make_project):
+    """Code that is made for the current session, while it is imported, is made anew for each."""
+    text = READING.format(wanted="['first', current_session().env]")
+    project = make_project(
+        {"src/shop/pipeline_registry.py": text.replace("import Node", "import current_session, Node")}
+    )
+    assert "local" in reload_project(project.root).pipelines
+    session = reload_project(env="prod")
+    assert "prod" in session.pipelines
+    assert "local" not in session.pipelines
+
+
+def test_modules_that_were_executed_by_hand(project):
+    """A module that importlib.reload() has executed counts as changed: what imports it has the old objects."""
+    text = FILES["src/shop/common.py"].replace("RATE = 1", "RATE = 5")
+    project.write({"src/shop/common.py": text})
+    importlib.reload(module("common"))
+    reload_project()
+    assert module("uses").times(2) == 10
+    del sys.modules["shop.alone"]
+    again = module("alone")
+    reload_project()
+    assert module("uses").shop.alone is again
+    assert executed(reload_project()) == set()
+
+
+def test_what_closing_hooks_import(make_project):
+    """A module that a hook imports while the old session closes was made on old code: it does not stay."""
+    hooks = """
+        from ipyproject import hook_impl
+        class Hooks:
+            @hook_impl
+            def before_session_closed(self):
+                import shop.late
+        HOOKS = (Hooks(),)
+        """
+    project = make_project(
+        {
+            "src/shop/settings.py": hooks,
+            "src/shop/common.py": "RATE = 1\n",
+            "src/shop/late.py": "from shop.common import RATE\n",
+        }
+    )
+    reload_project(project.root)
+    project.write({"src/shop/common.py": "RATE = 5\n"})
+    module("common")
+    reload_project()
+    assert module("late").RATE == 5
+
+
+def test_what_nobody_imports_any_more(make_project):
+    """A module that only an edited one imported is dropped, and with it its entries elsewhere."""
+    files = {
+        "src/shop/registry.py": "STEPS = []\n",
+        "src/shop/steps.py": "from shop.registry import STEPS\nSTEPS.append('steps')\ndef step(): ...\n",
+        "src/shop/more.py": "from shop.registry import STEPS\nSTEPS.append('more')\ndef more(): ...\n",
+        "src/shop/settings.py": "import shop.registry, shop.steps, shop.more\n",
+    }
+    project = make_project(files)
+    reload_project(project.root)
+    assert module("registry").STEPS == ["steps", "more"]
+    names = {"more": module("more").more}
+    project.write({"src/shop/settings.py": "import shop.registry\n"})
+    reload_project(names=names)
+    assert module("registry").STEPS == ["more"]
+    assert "shop.steps" not in sys.modules
+    names.clear()
+    project.write({"src/shop/more.py": "1 / 0\n"})
+    reload_project(names=names)
+    assert module("registry").STEPS == []
+
+
+def test_what_a_module_outside_holds(make_project, tmp_path, monkeypatch):
+    """A module that another one outside the project has imported is executed anew for it."""
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib/holding_library.py").write_text("from shop import extra\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "lib"))
+    project = make_project({"src/shop/extra.py": "VALUE = 1\n"})
+    reload_project(project.root)
+    holding = importlib.import_module("holding_library")
+    project.write({"src/shop/extra.py": "VALUE = 22\n"})
+    reload_project(names={})
+    assert holding.extra.VALUE == 22
+    assert holding.extra is sys.modules["shop.extra"]
+    del sys.modules["holding_library"]
+
+
+def test_hooks_are_told_of_a_session_that_never_opened(make_project):
+    """Hooks that have seen a session being created see it closed, too, if the reload fails afterwards."""
+    hooks = """
+        from ipyproject import hook_impl
+        seen = []
+        class Hooks:
+            @hook_impl
+            def after_session_created(self, session): seen.append(("created", session.session_id))
+            @hook_impl
+            def before_session_closed(self, session): seen.append(("closed", session.session_id))
+        HOOKS = (Hooks(),)
+        """
+    project = make_project({"src/shop/settings.py": hooks})
+    session = reload_project(project.root)
+    seen = module("settings").seen
+    project.write({"conf/base/parameters.yml": "a: ["})
+    with pytest.raises(ProjectError):
+        reload_project()
+    assert [what for what, _ in seen] == ["created", "created", "closed"]
+    assert seen[1][1] == seen[2][1] != session.session_id
+    assert current.current_session() is session

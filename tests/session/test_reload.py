@@ -405,7 +405,7 @@ def test_a_compiled_module_that_changed(make_project):
     for options in ({}, {}, {"full": True}):
         session = reload_project(**options)
         assert session.changes.outdated == (str(copy),)
-        assert f"{compiled.name} (restart the kernel)" in render_changes(session, seconds=0).text
+        assert f"{compiled.name} (restart the kernel)" in render_changes(session, seconds=0).html
 
 
 def test_one_context_whatever_the_threads(make_project):

@@ -272,7 +272,7 @@ class Catalog(MutableMapping[str, Dataset]):
                 name: dataset
                 for name, dataset in self._datasets.items()
                 if name not in changed
-                and type(dataset).__module__ not in replaced_modules
+                and not self._is_of(name, dataset, replaced_modules)
                 and self._of_opening.get(name) is not dataset
             }
         catalog = Catalog(kept, params=params, definitions=new, reader=reader)
@@ -329,6 +329,12 @@ class Catalog(MutableMapping[str, Dataset]):
                     "Change the type in the catalog's files.",
                 )
         return changed
+
+    def _is_of(self, name: str, dataset: Dataset, modules: Collection[str]) -> bool:
+        """Whether a dataset's class, or one that its definition names, stands in one of these modules."""
+        definition = self._definitions.get(name)
+        named = definition.type_names() if definition is not None and modules else []
+        return type(dataset).__module__ in modules or any(each.rpartition(".")[0] in modules for each in named)
 
     def _read_again(self, entries: Mapping[str, Any], reader: DefinitionReader) -> Mapping[str, Definition]:
         """Read entries with another reader; what it would read as it stands here is taken over."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ipyproject.importing import project_modules
 from ipyproject.reloading.effects import Memo
+from ipyproject.reloading.snapshot import Snapshot
 from ipyproject.reloading.sources import SourceCache
 from ipyproject.reloading.staleness import Staleness, is_extension, stale_modules
 
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 
     from ipyproject.pipeline import PipelineRegistry
     from ipyproject.project import Project
-    from ipyproject.reloading.snapshot import FileChanges, Snapshot
+    from ipyproject.reloading.snapshot import FileChanges
     from ipyproject.reloading.transaction import ProjectFinder
+
+_BY_HAND = b"executed by hand"  # no file's digest: the module counts as changed
 
 
 class LoadedCode:
@@ -59,12 +62,31 @@ class LoadedCode:
             earlier._sources if earlier is not None else SourceCache([_import_folder(project)])  # noqa: SLF001
         )
         self._imported: dict[str, set[str]] = earlier._imported if earlier is not None else {}  # noqa: SLF001
+        self._asked_before: bool = earlier is not None and earlier.asks_session
         self._memo: Memo = earlier._memo if earlier is not None else Memo()  # noqa: SLF001
         self.outdated: frozenset[str] = frozenset()
         self._digests: Mapping[str, str] | None = None
         self._count: int | None = None
-        self._take_in()
+        self._take_in(is_new=True)
         finder.settle()
+
+    @property
+    def asks_session(self) -> bool:
+        """Whether code has asked for the current session while it was imported: it is made for that one."""
+        return self.finder.journal.reads.asks_session or self._asked_before
+
+    def look(self, conf_source: Path | None = None, *, previous: Snapshot | None = None) -> Snapshot:
+        """Look at the project's files, and at what its code has read.
+
+        Args:
+            conf_source: The configuration; by default the one that was looked at last.
+            previous: An earlier snapshot; by default the last one.
+        """
+        self._take_in()
+        known = previous if previous is not None else self.snapshot
+        return Snapshot.take(
+            self.project, conf_source or self.snapshot.conf_source, previous=known, reads=self.snapshot.reads
+        )
 
     def changes(self, now: Snapshot) -> FileChanges:
         """Tell what is different in files since this was executed."""
@@ -80,7 +102,7 @@ class LoadedCode:
     def stale(self, changes: FileChanges) -> Staleness:
         """Tell what must be executed again for some changes of files."""
         modules = self._modules()
-        if changes.other or changes.metadata:  # any module may have read it
+        if changes.other or changes.metadata or changes.read:  # any module may have read it
             return Staleness(frozenset(modules), everything=True)
         code = changes.code
         return stale_modules(
@@ -140,14 +162,18 @@ class LoadedCode:
         self._memo.prune(self._sources.known())
         return renewed
 
-    def _take_in(self) -> None:
-        """Take note of what was imported since the last reload, and from which sources."""
+    def _take_in(self, *, is_new: bool = False) -> None:
+        """Take note of what was executed, and from which sources: since the last reload, or by it."""
         digests = {}
         journal = self.finder.journal
+        if journal.reads.paths:
+            self.snapshot = self.snapshot.with_reads(journal.reads.of(self.project, self.snapshot.conf_source))
         for name in list(journal.executed):
             executed = journal.executed.pop(name)
+            by_hand = not is_new and self._sources.is_executed(name)
             self._sources.executed(name, Path(executed.path), executed.source)
-            digests[executed.path] = executed.digest
+            # What was executed a second time, by importlib.reload() or by %autoreload, has left others as they were.
+            digests[executed.path] = _BY_HAND if by_hand else executed.digest
             self._imported.setdefault(name, set()).update(journal.seen.pop(name, ()))
         if digests:
             self._digests = self._count = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
@@ -33,12 +34,17 @@ class Rebinding:
 
 
 class ImportedNames:
-    """Where names of a notebook were imported from, the last binding of each counting."""
+    """Where names of a notebook were imported from, the last binding of each counting.
+
+    Attributes:
+        modules: All modules that its import statements name.
+    """
 
     def __init__(self) -> None:
         self._count = 0
         self._sources: dict[str, tuple[int, tuple[str, str] | None]] = {}
         self._stars: list[tuple[int, str]] = []
+        self.modules: set[str] = set()
 
     @property
     def is_empty(self) -> bool:
@@ -48,6 +54,7 @@ class ImportedNames:
     def take_import(self, module: str, attribute: str, name: str) -> None:
         """Take note of ``from module import attribute as name``; the attribute may be ``*``."""
         self._count += 1
+        self.modules |= {module, f"{module}.{attribute}"}
         if attribute == "*":
             self._stars.append((self._count, module))
         else:
@@ -75,6 +82,28 @@ class ImportedNames:
         return source
 
 
+def held_modules(
+    names: Mapping[str, Any], before: Mapping[str, Mapping[str, Any]], imported: ImportedNames | None = None
+) -> set[str]:
+    """Return the modules of which a notebook, or a module outside the project, holds something.
+
+    Args:
+        names: The names of the notebook.
+        before: Module -> its namespace before it was executed anew.
+        imported: What the names were imported from.
+    """
+    homes = _Homes(before, {}, imported or ImportedNames())
+    held = set(imported.modules if imported is not None else ())
+    for name, value in list(names.items()):
+        if not name.startswith("_") or homes.is_imported(name):
+            held.update(module for module, _ in homes.of(name, value))
+    for name, module in list(sys.modules.items()):
+        if name not in before and issubclass(type(module), ModuleType):
+            for value in list(vars(module).values()):
+                held.update(home for home, _ in homes.of("", value))
+    return held
+
+
 def rebind(
     names: MutableMapping[str, Any],
     before: Mapping[str, Mapping[str, Any]],
@@ -89,7 +118,7 @@ def rebind(
     or a class that comes from elsewhere is nobody's here.
 
     Args:
-        names: The names, changed in place; those that begin with ``_`` are left alone.
+        names: The names, changed in place; those that begin with ``_`` are left alone, if they were not imported.
         before: Module -> its namespace before it was executed anew.
         after: Module -> the module now; without those that are gone.
         imported: What the names were imported from.
@@ -99,7 +128,7 @@ def rebind(
     rebound, gone, old_instances = [], [], []
     still_lost = {}
     for name, value in list(names.items()):
-        if name.startswith("_"):
+        if name.startswith("_") and not homes.is_imported(name):
             continue
         found = homes.of(name, value)
         known = (lost or {}).get(name)
@@ -142,18 +171,24 @@ class _Homes:
             return [source, *self._without_name(value)]
         return self._without_name(value)
 
+    def is_imported(self, name: str) -> bool:
+        """Whether a name was imported, and is not bound otherwise since."""
+        return self._imported.source(name, lambda *_: False) is not None
+
     def _without_name(self, value: Any) -> list[tuple[str, str]]:
-        if isinstance(value, ModuleType):
-            name = getattr(value, "__name__", "")
-            return [(name, "")] if name in self._before else []
-        return [] if isinstance(value, _ATOMS) else self._by_id.get(id(value), [])
+        if issubclass(type(value), ModuleType):
+            name = vars(value).get("__name__")
+            return [(name, "")] if isinstance(name, str) and name in self._before else []
+        return [] if issubclass(type(value), _ATOMS) else self._by_id.get(id(value), [])
 
     def _take(self, module: str, namespace: Mapping[str, Any], *, defining: bool) -> None:
         for attribute, value in namespace.items():
-            if isinstance(value, (ModuleType, *_ATOMS)) or (attribute.startswith("__") and attribute.endswith("__")):
+            # By type(), not by isinstance(): a proxy answers for something else, or raises.
+            kind = type(value)
+            if issubclass(kind, (ModuleType, *_ATOMS)) or (attribute.startswith("__") and attribute.endswith("__")):
                 continue
-            origin = getattr(value, "__module__", None)
-            is_from_elsewhere = isinstance(value, _DEFINED) and origin not in self._before and origin not in self._after
+            origin = getattr(value, "__module__", None) if issubclass(kind, _DEFINED) else None
+            is_from_elsewhere = issubclass(kind, _DEFINED) and not (origin in self._before or origin in self._after)
             if (origin == module) is defining and not is_from_elsewhere:
                 self._by_id.setdefault(id(value), []).append((module, attribute))
 
@@ -171,13 +206,14 @@ def _successor(home: tuple[str, str], after: Mapping[str, ModuleType]) -> tuple[
         return None
     if not home[1]:
         return (module,)
-    value = vars(module).get(home[1], _MISSING) if isinstance(module, ModuleType) else _MISSING
+    value = vars(module).get(home[1], _MISSING) if issubclass(type(module), ModuleType) else _MISSING
     return None if value is _MISSING else (value,)
 
 
 def _is_old_instance(value: Any, before: Mapping[str, Mapping[str, Any]]) -> bool:
     kind = type(value)
-    return before.get(kind.__module__, {}).get(kind.__qualname__) is kind
+    module = kind.__dict__.get("__module__")
+    return isinstance(module, str) and before.get(module, {}).get(kind.__qualname__) is kind
 
 
 _MISSING = object()

@@ -12,7 +12,7 @@ import os
 import stat
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import blake2b
 from itertools import islice
@@ -23,7 +23,7 @@ from ipyproject.config.documents import SUFFIXES
 from ipyproject.project import METADATA_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from ipyproject.project import Project
 
@@ -62,13 +62,14 @@ class Layer(StrEnum):
     ``CODE``: modules (``*.py``, ``*.so``, ``*.pyd``) under the source folder, and folders there that hold no file: they
     can be imported all the same. ``OTHER``: all else there, which a module may have read while it was imported.
     ``CONF``: the configuration files of every env, folders without any, or the one archive. ``METADATA``:
-    ``pyproject.toml``.
+    ``pyproject.toml``. ``READ``: files and folders elsewhere that its code has read while it was executed.
     """
 
     CODE = "code"
     OTHER = "other"
     CONF = "conf"
     METADATA = "metadata"
+    READ = "read"
 
 
 class FileState(NamedTuple):
@@ -86,6 +87,7 @@ class FileState(NamedTuple):
 
 _UNREADABLE = FileState(None, b"unreadable")
 _FOLDER = FileState(None, b"folder")
+_MISSING = FileState(None, b"missing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +110,15 @@ class FileChanges:
     other: LayerChanges
     conf: LayerChanges
     metadata: LayerChanges
+    read: LayerChanges
 
     def __bool__(self) -> bool:
         return any(self._layers)
+
+    @property
+    def of_code(self) -> bool:
+        """Whether anything is different that code is made from, or has read."""
+        return bool(self.code or self.other or self.metadata or self.read)
 
     @property
     def added(self) -> tuple[Path, ...]:
@@ -129,7 +137,7 @@ class FileChanges:
 
     @property
     def _layers(self) -> tuple[LayerChanges, ...]:
-        return self.code, self.other, self.conf, self.metadata
+        return self.code, self.other, self.conf, self.metadata, self.read
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +147,17 @@ class Snapshot:
     Attributes:
         files: The state of each file, by layer and absolute path; links in a path are not resolved.
         conf_source: The configuration that was looked at.
+        begun_ns: When the first file was looked at, in nanoseconds since the epoch.
     """
 
     files: Mapping[Layer, Mapping[str, FileState]]
     conf_source: Path
+    begun_ns: int
 
     @classmethod
-    def take(cls, project: Project, conf_source: Path, *, previous: Snapshot | None = None) -> Self:
+    def take(
+        cls, project: Project, conf_source: Path, *, previous: Snapshot | None = None, reads: Iterable[str] = ()
+    ) -> Self:
         """Look at all files that say what a project is. Nothing that the file system does makes this fail.
 
         In a source folder of its own (``src``) all is walked but ``__pycache__``, ``node_modules``, ``*.egg-info``,
@@ -159,6 +171,7 @@ class Snapshot:
             project: The project. Of an installed one its package is looked at.
             conf_source: The configuration in force: a folder or an archive.
             previous: An earlier snapshot; files that are as they were then are not read again.
+            reads: What code has read (see :attr:`reads`).
         """
         taking = _Taking(previous.files if previous is not None else {})
         if project.source_dir is not None:
@@ -166,7 +179,14 @@ class Snapshot:
         taking.add_conf(str(conf_source.absolute()))
         for top in _source_tops(project, taking):
             taking.add_source(top)
-        return cls(taking.files, conf_source)
+        for path in reads:
+            taking.add_read(path)
+        return cls(taking.files, conf_source, taking.begun_ns)
+
+    @property
+    def reads(self) -> Collection[str]:
+        """Paths of the files and folders elsewhere that code has read while it was executed."""
+        return self.files[Layer.READ].keys()
 
     def paths(self, layer: Layer) -> tuple[Path, ...]:
         """Return a layer's files, sorted."""
@@ -180,7 +200,19 @@ class Snapshot:
         taking.add_conf(str(conf_source.absolute()))
         conf = taking.files[Layer.CONF]
         other = {path: state for path, state in self.files[Layer.OTHER].items() if path not in conf}
-        return Snapshot({**self.files, Layer.CONF: conf, Layer.OTHER: other}, conf_source)
+        return replace(self, files={**self.files, Layer.CONF: conf, Layer.OTHER: other}, conf_source=conf_source)
+
+    def with_reads(self, paths: Iterable[str]) -> Snapshot:
+        """Return this snapshot with what code has read since it was taken.
+
+        What was written since then may have been read before or after: it counts as changed the next time.
+        """
+        taking = _Taking({})
+        known = self.files[Layer.CODE].keys() | self.files[Layer.OTHER].keys()
+        for path in paths:
+            if path not in known:
+                taking.add_read(path, since_ns=self.begun_ns)
+        return replace(self, files={**self.files, Layer.READ: {**self.files[Layer.READ], **taking.files[Layer.READ]}})
 
     def with_contents(self, digests: Mapping[str, bytes]) -> Snapshot:
         """Return this snapshot with what modules were really made from: a file may have been written meanwhile.
@@ -192,7 +224,7 @@ class Snapshot:
         for path, digest in digests.items():
             if path in code and code[path].content != digest:
                 code[path] = FileState(None, digest)
-        return Snapshot({**self.files, Layer.CODE: code}, self.conf_source)
+        return replace(self, files={**self.files, Layer.CODE: code})
 
     def changes_since(self, older: Snapshot) -> FileChanges:
         """Return what became another since an older snapshot of the same project."""
@@ -219,7 +251,7 @@ class _Taking:
     def __init__(self, known: Mapping[Layer, Mapping[str, FileState]]) -> None:
         self.files: dict[Layer, dict[str, FileState]] = {layer: {} for layer in Layer}
         self._known = {layer: known.get(layer, {}) for layer in Layer}
-        self._begun_ns = time.time_ns()  # before the first stat: an earlier time counts more files as just written
+        self.begun_ns = time.time_ns()  # before the first stat: an earlier time counts more files as just written
 
     def add_file(self, layer: Layer, path: str) -> None:
         """Add one file, if it is there."""
@@ -229,6 +261,26 @@ class _Taking:
             self._add_unreadable(layer, path, error)
         except ValueError:
             return  # a NUL in the path: there is no such file
+
+    def add_read(self, path: str, *, since_ns: int | None = None) -> None:
+        """Add what code has read; also what is not there, since it may come.
+
+        Args:
+            path: A file or a folder, of which the names in it count.
+            since_ns: What was written after that time is noted as equal to nothing.
+        """
+        try:
+            status = os.stat(path)  # noqa: PTH116 - as above
+        except (OSError, ValueError):
+            self.files[Layer.READ][path] = _MISSING
+            return
+        if since_ns is not None and max(status.st_mtime_ns, status.st_ctime_ns) >= since_ns:
+            self.files[Layer.READ][path] = FileState(None, f"written at {status.st_ctime_ns}".encode())
+        elif stat.S_ISDIR(status.st_mode):
+            names = sorted(entry.name for entry in self.listed(path) or ())
+            self.files[Layer.READ][path] = FileState(None, content_digest("\0".join(names).encode("utf-8", "replace")))
+        elif not self._add(Layer.READ, path, status):
+            self.files[Layer.READ][path] = _UNREADABLE
 
     def add_conf(self, path: str) -> None:
         """Add the configuration files below a folder, or the archive; hidden ones are none, as for the loader."""
@@ -307,10 +359,10 @@ class _Taking:
         mtime, ctime, size, _ = signature
         is_coarse = not (mtime % _SECOND_NS and ctime % _SECOND_NS)
         grain = _COARSE_GRAIN_NS if is_coarse else _CLOCK_GRAIN_NS
-        is_settled = max(mtime, ctime) < self._begun_ns - grain
+        is_settled = max(mtime, ctime) < self.begun_ns - grain
         if size > HASHED_UP_TO:
             # What was just written and is not read can't be told from what is written next: equal to nothing.
-            content = repr(signature if is_settled else (*signature, self._begun_ns)).encode()
+            content = repr(signature if is_settled else (*signature, self.begun_ns)).encode()
         else:
             content = _digest(path)
         return FileState(signature if is_settled else None, content)

@@ -38,6 +38,10 @@ class SourceCache:
         self._executed[name] = (path, source, content_digest(source))
         self._of_executed.pop(name, None)
 
+    def is_executed(self, name: str) -> bool:
+        """Whether a module is known to have been executed."""
+        return name in self._executed
+
     def forget(self, name: str) -> None:
         """Take note that a module is no longer loaded."""
         self._executed.pop(name, None)

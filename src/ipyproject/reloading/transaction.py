@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ipyproject import current
 from ipyproject.importing import import_project_module, project_modules
+from ipyproject.reloading.reads import Reads
 from ipyproject.reloading.snapshot import content_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from types import CodeType, TracebackType
 
     from ipyproject.project import Project
@@ -64,19 +65,25 @@ class ModuleTransaction:
         """What finds the projects' modules during the transaction; it may go on to do so afterwards."""
         return self._finder
 
-    def execute_rest(self, project: Project) -> None:
+    @property
+    def rest(self) -> list[str]:
+        """The stale modules that no import has reached so far, in the order in which they were loaded before."""
+        return [name for name in self._popped if name not in sys.modules and self._still_there(name)]
+
+    def execute_rest(self, project: Project, held: Collection[str] | None = None) -> None:
         """Execute the stale modules that no import has reached yet, in the order in which they were loaded before.
 
         A notebook may hold them though no pipeline imports them. One whose file is gone stays out.
 
         Args:
             project: The project that was opened.
+            held: Those that are needed; the others stay out, as they would in a fresh process. None for all.
 
         Raises:
             ProjectCodeError: One of them fails.
         """
-        for name in self._popped:
-            if name not in sys.modules and self._still_there(name):
+        for name in self.rest:
+            if name not in sys.modules and (held is None or name in held):
                 import_project_module(name, project)
 
     def __enter__(self) -> Self:
@@ -99,7 +106,9 @@ class ModuleTransaction:
             self._detach(name, module)
         folders = [project.source_dir for project in self._projects if project.source_dir is not None]
         installed = {project.package_name for project in self._projects if project.source_dir is None}
-        self._finder = ProjectFinder(folders, installed, self._popped, self._compiled)
+        code = current.loaded_code()
+        codes = code.finder.journal.codes if code is not None else None
+        self._finder = ProjectFinder(folders, installed, self._popped, self._compiled, codes)
         sys.meta_path[:] = [self._finder, *(each for each in sys.meta_path if not isinstance(each, ProjectFinder))]
         importlib.invalidate_caches()
         return self
@@ -124,9 +133,13 @@ class ModuleTransaction:
         before = self._before.only(touched)
         _remove(touched - self._compiled.keys())
         before.put_back()
+        there = set(self._owned())
         try:
             yield
         finally:
+            for name in self._owned():
+                if name not in there:  # imported on old code; whoever needs it imports it again
+                    self._detach(name, sys.modules.pop(name))
             _remove(touched - self._compiled.keys())
             now.put_back()
 
@@ -237,12 +250,29 @@ class Journal:
     Attributes:
         executed: Modules in the order of their execution, and the sources of each.
         seen: Module -> modules whose import began while it was executed, whoever asked for them.
+        reads: What they have read.
+        codes: File -> its content when it was compiled last, and its code.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, codes: dict[str, tuple[bytes, CodeType]] | None = None) -> None:
+        self.codes = codes if codes is not None else {}
         self.executed: dict[str, ExecutedSource] = {}
         self.seen: dict[str, set[str]] = {}
+        self.reads = Reads()
         self._here = local()
+
+    def compiled(self, path: str, source: bytes, compile_source: Callable[[bytes, str], CodeType]) -> CodeType:
+        """Return the code of a source file; what was compiled from the very same text is taken again.
+
+        Args:
+            path: The file.
+            source: Its content.
+            compile_source: Compiles it.
+        """
+        known = self.codes.get(path)
+        if known is None or known[0] != source:
+            known = self.codes[path] = (source, compile_source(source, path))
+        return known[1]
 
     @contextmanager
     def executing(self, name: str) -> Iterator[None]:
@@ -250,7 +280,8 @@ class Journal:
         outer = getattr(self._here, "module", None)
         self._here.module = name
         try:
-            yield
+            with self.reads.noted():
+                yield
         finally:
             self._here.module = outer
 
@@ -272,6 +303,7 @@ class ProjectFinder(MetaPathFinder):
         installed: Packages of installed projects.
         replaced: Modules by name, into whose objects their successors are executed.
         compiled: Compiled modules that stay loaded.
+        codes: What an earlier finder has compiled.
 
     Attributes:
         journal: What it has executed.
@@ -283,13 +315,14 @@ class ProjectFinder(MetaPathFinder):
         installed: set[str],
         replaced: dict[str, ModuleType],
         compiled: dict[str, ModuleType],
+        codes: dict[str, tuple[bytes, CodeType]] | None = None,
     ) -> None:
         self._folders = folders
         self._prefixes = [f"{folder}{os.sep}" for folder in folders]
         self._installed = installed
         self._replaced = replaced
         self._compiled = compiled
-        self.journal = Journal()
+        self.journal = Journal(codes)
 
     def settle(self) -> None:
         """Go on without what the transaction replaced: what is imported from now on is new."""
@@ -399,7 +432,7 @@ class FreshLoader(SourceFileLoader):
         try:
             source = self.get_data(path)
             self._journal.executed[fullname] = ExecutedSource(path, source)
-            return self.source_to_code(source, path)
+            return self._journal.compiled(path, source, self.source_to_code)
         except SyntaxError as error:
             error.filename = error.filename or path  # NUL bytes and unknown encodings don't say where they are
             raise

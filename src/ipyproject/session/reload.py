@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,16 +10,15 @@ from ipyproject import current
 from ipyproject.bootstrap import make_current, unchanged_on_failure
 from ipyproject.errors import ProjectError, SessionError
 from ipyproject.project import find_project, read_project
-from ipyproject.reloading import ImportedNames, LoadedCode, ModuleTransaction, Rebinding, Snapshot, rebind
+from ipyproject.reloading import ImportedNames, LoadedCode, ModuleTransaction, Rebinding, Snapshot, held_modules, rebind
 from ipyproject.session.changes import Facts, compare_opened
 from ipyproject.session.opening import Kept, Opening, conf_source_of
 from ipyproject.session.origin import Origin
 from ipyproject.session.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, MutableMapping
+    from collections.abc import Collection, Iterator, Mapping, MutableMapping
     from pathlib import Path
-    from types import ModuleType
 
     from ipyproject.catalog import Catalog
     from ipyproject.project import Project
@@ -68,21 +68,26 @@ def reload_project(
     before.refuse_under_a_run()
     project = before.project_at(project_path)
     opening = Opening(save_on_close, env, extra_params or {}, conf_source, origin or Origin())
-    reload = _Reload(before, project, opening, full=full)
+    reload = _Reload(before, project, opening, full=full, names=names, imported=imported)
     facts = before.facts_of(project)
     session = reload.open()
-    lost = before.lost_names()
-    rebinding = Rebinding(lost=lost)
-    if names is not None and (reload.replaced or reload.executed):
-        rebinding = rebind(names, reload.replaced, reload.modules, imported, lost)
-    session.changes = compare_opened(facts, Facts.of(session, reload.code), reload.executed, rebinding)
+    session.changes = compare_opened(facts, Facts.of(session, reload.code), reload.executed, reload.rebinding)
     return session
 
 
 class _Reload:
     """One reload: finds what is stale, executes it, opens the session, and only then closes those before it."""
 
-    def __init__(self, before: _Before, project: Project, opening: Opening, *, full: bool) -> None:
+    def __init__(
+        self,
+        before: _Before,
+        project: Project,
+        opening: Opening,
+        *,
+        full: bool,
+        names: MutableMapping[str, Any] | None,
+        imported: ImportedNames | None,
+    ) -> None:
         self._before = before
         self._project = project
         self._opening = opening
@@ -90,14 +95,15 @@ class _Reload:
         self._code = None if full else before.code_of(project)
         # Before anything is executed: an edit that comes later is seen by the next reload.
         self._snapshot = before.snapshot_of(project)
-        self.replaced: dict[str, dict[str, Any]] = {}
-        self.modules: dict[str, ModuleType] = {}
+        self._names = names
+        self._imported = imported
+        self.rebinding = Rebinding(lost=before.lost_names())
         self.executed: dict[str, str] = {}
 
     def open(self) -> Session:
         """Return the new session; its record is open and those before it are closed."""
         changes = self._code.changes(self._snapshot) if self._code is not None else None
-        if self._code is not None and changes is not None and not (changes.code or changes.other or changes.metadata):
+        if self._code is not None and changes is not None and not changes.of_code:
             session, self.code = self._on_the_same_code(self._code), self._code
             self._code.snapshot = self._snapshot
         else:
@@ -111,8 +117,7 @@ class _Reload:
         return session
 
     def _on_the_same_code(self, code: LoadedCode) -> Session:
-        with unchanged_on_failure():
-            session = self._prepared()
+        with unchanged_on_failure(), self._prepared() as session:
             session.adopt(code.pipelines)
             self._load_context(session)
             self._before.refuse_under_a_run()
@@ -121,27 +126,44 @@ class _Reload:
 
     def _on_new_code(self, stale: Staleness | None) -> tuple[Session, LoadedCode]:
         modules = stale.modules if stale is not None else None
-        with ModuleTransaction(*self._before.projects(self._project), stale=modules) as transaction:
-            session = self._prepared()
-            pipelines = session.pipelines
-            self._load_context(session, transaction.replaced.keys())
-            transaction.execute_rest(self._project)
+        with (
+            ModuleTransaction(*self._before.projects(self._project), stale=modules) as transaction,
+            self._prepared() as session,
+        ):
+            with transaction.finder.journal.reads.noted():
+                pipelines = session.pipelines
+            replaced = transaction.replaced
+            self._load_context(session, replaced.keys())
+            if self._names is None:
+                transaction.execute_rest(self._project)
+            elif transaction.rest:
+                held = held_modules(self._names, replaced, self._imported)
+                held |= {module for _, (module, _) in self.rebinding.lost.values()}
+                transaction.execute_rest(self._project, held)
             self._before.refuse_under_a_run()  # one may have been started by another thread meanwhile
         self.executed = {name: source.digest.hex() for name, source in transaction.executed.items()}
-        self.replaced, self.modules = transaction.replaced, transaction.modules
+        if self._names is not None:
+            self.rebinding = rebind(self._names, replaced, transaction.modules, self._imported, self.rebinding.lost)
         if self._before.sessions:
             with transaction.as_before():
                 self._before.close()
         if self._code is None:
             return session, LoadedCode(self._project, self._snapshot, transaction.finder, pipelines)
-        return session, self._code.renewed(self._snapshot, transaction.finder, pipelines, self.replaced.keys())
+        return session, self._code.renewed(self._snapshot, transaction.finder, pipelines, replaced.keys())
 
-    def _prepared(self) -> Session:
+    @contextmanager
+    def _prepared(self) -> Iterator[Session]:
+        """Give the new session; if the block fails, it is closed before all is put back: its hooks have seen it."""
         settings = make_current(self._project)
         conf_source = conf_source_of(self._opening.conf_source, settings, self._project).absolute()
         self._snapshot = self._snapshot.with_conf_source(conf_source)
         kept = self._before.kept(self._project, self._snapshot)
-        return Session.prepare(self._project, settings, self._opening, kept)
+        session = Session.prepare(self._project, settings, self._opening, kept)
+        try:
+            yield session
+        except BaseException:
+            session.close()
+            raise
 
     def _load_context(self, session: Session, replaced: Collection[str] = ()) -> None:
         live = None if self._full else self._before.live_catalog(session)
@@ -184,17 +206,19 @@ class _Before:
         return [new] if self.project in (None, new) else [new, self.project]
 
     def code_of(self, project: Project) -> LoadedCode | None:
-        """Return what is loaded of a project's code, if a reload has loaded it."""
-        return self.code if self.code is not None and self.code.project == project == self.project else None
+        """Return what is loaded of a project's code, if a reload has loaded it and the next session can use it."""
+        code = self.code
+        if code is None or not code.project == project == self.project or code.asks_session:
+            return None
+        return code
 
     def snapshot_of(self, project: Project) -> Snapshot:
         """Look at a project's files, and at the configuration that was in force last."""
         last = self._last_on(project)
-        return Snapshot.take(
-            project,
-            last.conf_source if last is not None else project.conf_source,
-            previous=self.code.snapshot if self.code is not None else None,
-        )
+        conf_source = last.conf_source if last is not None else project.conf_source
+        if self.code is not None and self.code.project == project:
+            return self.code.look(conf_source)
+        return Snapshot.take(project, conf_source)
 
     def kept(self, project: Project, snapshot: Snapshot) -> Kept | None:
         """Return what the last session on a project leaves to the next one."""

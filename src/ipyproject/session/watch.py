@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ipyproject import current
-from ipyproject.reloading import LoadedCode, Snapshot
-from ipyproject.session.session import Session
+from ipyproject.reloading import LoadedCode
+
+if TYPE_CHECKING:
+    from ipyproject.reloading import Snapshot
 
 
 class Watch:
@@ -18,15 +22,11 @@ class Watch:
 
         A reload that failed need not be tried again before another edit.
         """
-        session, code = current.current_session(), current.loaded_code()
-        if not isinstance(session, Session) or not isinstance(code, LoadedCode) or session.snapshot is None:
+        code = current.loaded_code()
+        if not isinstance(code, LoadedCode):
             return False
-        if session.project != code.project:
-            return False
-        now = Snapshot.take(session.project, session.conf_source, previous=self._tried or session.snapshot)
-        changes = code.changes(now)
-        is_code = changes.code or changes.other or changes.metadata
-        if not is_code and not now.changes_since(session.snapshot).conf:
+        now = code.look(previous=self._tried)
+        if not code.changes(now):
             self._tried = None
             return False
         is_new = self._tried is None or bool(now.changes_since(self._tried))

@@ -1,0 +1,94 @@
+"""What code reads while it is executed, other than modules: it depends on that as on its own source.
+
+A registry may read a parameters file to decide which pipelines there are. The interpreter's audit events ``open``,
+``os.listdir`` and ``os.scandir`` (see the table of audit events in Python's documentation) tell of every such file,
+whoever opens it; files that a compiled library opens by itself stay unseen.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from threading import local
+from typing import TYPE_CHECKING, Any
+
+from ipyproject import current
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ipyproject.project import Project
+
+_OPEN = "open"
+_EVENTS = frozenset({_OPEN, "os.listdir", "os.scandir"})
+_IMPORTING = "<frozen importlib"
+_MODULES = (".py", ".pyc", ".so", ".pyd")
+_NOT_CODES = frozenset({".git", ".ipyproject", "__pycache__", "site-packages", "node_modules"})
+_WRITING = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+_here = local()
+_installed: list[bool] = []  # an audit hook can't be taken out again, so there is one for all
+
+
+class Reads:
+    """Paths that were read in :meth:`noted` blocks.
+
+    Attributes:
+        paths: Absolute paths of files and folders; some may not be there.
+        asks_session: The current session was asked for.
+    """
+
+    def __init__(self) -> None:
+        self.paths: set[str] = set()
+        self.asks_session = False
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Take note of what is read in the block, by its thread."""
+        if not _installed:
+            _installed.append(True)
+            sys.addaudithook(_audit)
+        outer, asked = getattr(_here, "paths", None), current.times_asked()
+        _here.paths = self.paths
+        try:
+            yield
+        finally:
+            _here.paths = outer
+            self.asks_session |= current.times_asked() != asked
+
+    def of(self, project: Project, conf_source: Path) -> set[str]:
+        """Return the paths that are a project's own, but for those among its modules, and forget all."""
+        source = project.source_dir if project.source_dir not in (None, project.root) else project.package_dir
+        among_modules = f"{source}{os.sep}"
+        tops = (f"{project.root}{os.sep}", f"{conf_source}{os.sep}")
+        found = set()
+        for path in list(self.paths):
+            folder = f"{path}{os.sep}"
+            if folder.startswith(tops) and not folder.startswith(among_modules) and not path.endswith(_MODULES):
+                found.add(path)
+        self.paths.clear()
+        return {path for path in found if _NOT_CODES.isdisjoint(Path(path).parts)}
+
+
+def _audit(event: str, args: tuple[Any, ...]) -> None:
+    if event not in _EVENTS:
+        return
+    paths = getattr(_here, "paths", None)
+    if paths is None or sys._getframe(1).f_code.co_filename.startswith(_IMPORTING):  # noqa: SLF001 - documented
+        return
+    path = args[0] if args else None
+    if event == _OPEN and _is_for_writing(args):
+        return
+    if isinstance(path, (str, bytes, os.PathLike)):
+        paths.add(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100 - no links are resolved
+    elif path is None:
+        paths.add(os.getcwd())  # noqa: PTH109
+
+
+def _is_for_writing(args: tuple[Any, ...]) -> bool:
+    mode, flags = (args[1], args[2]) if len(args) > 2 else (None, None)  # noqa: PLR2004
+    if isinstance(mode, str):
+        return not mode.startswith("r")
+    return isinstance(flags, int) and bool(flags & _WRITING)
