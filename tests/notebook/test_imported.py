@@ -18,8 +18,8 @@ CELLS = [
 def sources(cells, **exports):
     names = CellReader().names(cells)
     asked = ("c", "e", "h", "x", "d", "relative", "f")
-    found = {name: names.source(name, lambda module, name: name in exports.get(module, ())) for name in asked}
-    return {name: source for name, source in found.items() if source is not None}
+    found = {name: names.sources(name, lambda module, name: name in exports.get(module, ())) for name in asked}
+    return {name: sources[0] if len(sources) == 1 else sources for name, sources in found.items() if sources}
 
 
 def test_the_last_binding_counts():
@@ -44,10 +44,10 @@ def test_each_cell_is_read_once():
     """Asked again, the reader goes on where it was; after %reset it begins anew."""
     reader = CellReader()
     cells = ["from a import c"]
-    assert reader.names(cells).source("c", lambda *_: False) == ("a", "c")
+    assert reader.names(cells).sources("c", lambda *_: False) == [("a", "c")]
     cells.append("c = 1")
-    assert reader.names(cells).source("c", lambda *_: False) is None
-    assert reader.names(["from b import c"]).source("c", lambda *_: False) == ("b", "c")
+    assert reader.names(cells).sources("c", lambda *_: False) == []
+    assert reader.names(["from b import c"]).sources("c", lambda *_: False) == [("b", "c")]
 
 
 def test_only_what_binds_in_the_notebook():
@@ -58,6 +58,16 @@ def test_only_what_binds_in_the_notebook():
     assert sources(["try:\n    if x:\n        from a import c\nexcept ImportError:\n    pass\nc = 2"]) == {}
     others = ["with open(x) as d: ...", "[(e := 1) for _ in ()]", "del c", "match 1:\n    case [x, *h]: ..."]
     assert sources(["from a import c, d, e, h, x", *others]) == {}
+
+
+def test_branches():
+    """What any branch imports may be what is bound now; the object itself will tell."""
+    assert sources(["try:\n    from a import c\nexcept ImportError:\n    c = None"]) == {"c": ("a", "c")}
+    assert sources(["if x:\n    from a import c\nelse:\n    c = None"]) == {"c": ("a", "c")}
+    assert sources(["try:\n    from a import c\nexcept ImportError:\n    from b import c"]) == {
+        "c": [("a", "c"), ("b", "c")]
+    }
+    assert sources(["if x:\n    from a import c", "c = 1"]) == {}
 
 
 def test_below_magics():

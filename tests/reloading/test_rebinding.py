@@ -130,9 +130,10 @@ def test_stars(make_project):
     files = {"src/shop/tools.py": "RATE = 1\nSIZE = 2\n_HIDDEN = 3\n"}
     cells = ["from shop.tools import *", "SIZE = 2"]
     project, names, imported = open_and_import(make_project, files, cells)
-    project.write({"src/shop/tools.py": "RATE = 10\nSIZE = 20\n"})
-    assert reload_project(names=names, imported=imported).changes.names.rebound == ("RATE",)
-    assert (names["RATE"], names["SIZE"]) == (10, 2)
+    project.write({"src/shop/tools.py": "RATE = 10\nSIZE = 20\nNEW = 30\n_OTHER = 1\n"})
+    assert reload_project(names=names, imported=imported).changes.names.rebound == ("RATE", "NEW")
+    assert (names["RATE"], names["SIZE"], names["NEW"]) == (10, 2, 30)
+    assert "_OTHER" not in names
 
 
 def test_objects_from_elsewhere(make_project):

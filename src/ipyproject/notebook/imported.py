@@ -40,17 +40,34 @@ class CellReader:
             tree = ast.parse(cell)
         except (SyntaxError, ValueError):
             return
-        for node in _bindings(tree):
-            if isinstance(node, ast.Call):
-                self._take_magic(node)
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                for alias in node.names:
-                    self._names.take_import(node.module, alias.name, alias.asname or alias.name)
+        for statement in tree.body:
+            if isinstance(statement, ast.If | ast.Try | ast.TryStar):
+                self._take_branches(statement)
             else:
-                if isinstance(node, ast.Import):
-                    self._names.modules.update(alias.name for alias in node.names)
-                for name in _bound_by(node):
-                    self._names.take_binding(name)
+                for node in _bindings(statement):
+                    self._take_node(node)
+
+    def _take_node(self, node: ast.AST, *, is_choice: bool = False) -> None:
+        if isinstance(node, ast.Call):
+            self._take_magic(node)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for alias in node.names:
+                self._names.take_import(node.module, alias.name, alias.asname or alias.name, is_choice=is_choice)
+        else:
+            if isinstance(node, ast.Import):
+                self._names.modules.update(alias.name for alias in node.names)
+            for name in _bound_by(node):
+                self._names.take_binding(name)
+
+    def _take_branches(self, statement: ast.stmt) -> None:
+        """Read a statement of which one branch was executed: what any of them imports may be what is bound now."""
+        nodes = list(_bindings(statement))
+        imports = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+        for node in nodes:
+            if node not in imports:
+                self._take_node(node)
+        for node in reversed(imports):
+            self._take_node(node, is_choice=True)
 
     def _take_magic(self, call: ast.Call) -> None:
         """Read what a magic executes in the notebook, such as the rest of a cell below ``%%time``."""

@@ -80,11 +80,11 @@ def _walk(tree: ast.AST) -> Iterator[ast.AST]:
             child
             for node in level
             for child in child_nodes(node)
-            if not isinstance(child, _NAMELESS) or (isinstance(child, ast.Constant) and _may_name_a_module(child.value))
+            if not isinstance(child, _NAMELESS) or (isinstance(child, ast.Constant) and may_name_a_module(child.value))
         ]
 
 
-def _may_name_a_module(value: object) -> bool:
+def may_name_a_module(value: object) -> bool:
     """Whether a constant reads like ``shop.models.Tree``: a library may be told by such a text what to import."""
     return isinstance(value, str) and "." in value and _DOTTED.fullmatch(value) is not None
 

@@ -59,17 +59,18 @@ class Reads:
             self.asks_session |= current.times_asked() != asked
 
     def of(self, project: Project, conf_source: Path) -> set[str]:
-        """Return the paths that are a project's own, but for those among its modules, and forget all."""
+        """Return the paths that are a project's own, but for its modules and their folders, and forget all."""
         source = project.source_dir if project.source_dir not in (None, project.root) else project.package_dir
-        among_modules = f"{source}{os.sep}"
-        tops = (f"{project.root}{os.sep}", f"{conf_source}{os.sep}")
-        found = set()
-        for path in list(self.paths):
-            folder = f"{path}{os.sep}"
-            if folder.startswith(tops) and not folder.startswith(among_modules) and not path.endswith(_MODULES):
-                found.add(path)
+        tops = (f"{project.root}{os.sep}", f"{conf_source}{os.sep}", f"{source}{os.sep}")
+        found = {path for path in list(self.paths) if f"{path}{os.sep}".startswith(tops)}
         self.paths.clear()
-        return {path for path in found if _NOT_CODES.isdisjoint(Path(path).parts)}
+        return {
+            path
+            for path in found
+            if not path.endswith(_MODULES)
+            and _NOT_CODES.isdisjoint(Path(path).parts)
+            and not (Path(path).is_relative_to(source) and Path(path).is_dir())
+        }
 
 
 def _audit(event: str, args: tuple[Any, ...]) -> None:

@@ -42,7 +42,7 @@ class ImportedNames:
 
     def __init__(self) -> None:
         self._count = 0
-        self._sources: dict[str, tuple[int, tuple[str, str] | None]] = {}
+        self._sources: dict[str, tuple[int, tuple[tuple[str, str], ...]]] = {}
         self._stars: list[tuple[int, str]] = []
         self.modules: set[str] = set()
 
@@ -51,35 +51,47 @@ class ImportedNames:
         """Whether nothing was imported yet."""
         return not self._count
 
-    def take_import(self, module: str, attribute: str, name: str) -> None:
-        """Take note of ``from module import attribute as name``; the attribute may be ``*``."""
+    def take_import(self, module: str, attribute: str, name: str, *, is_choice: bool = False) -> None:
+        """Take note of ``from module import attribute as name``; the attribute may be ``*``.
+
+        Args:
+            module: The module.
+            attribute: What of it.
+            name: What is bound.
+            is_choice: It stands in a branch: what was taken note of before may be the one that was executed.
+        """
         self._count += 1
         self.modules |= {module, f"{module}.{attribute}"}
         if attribute == "*":
             self._stars.append((self._count, module))
         else:
-            self._sources[name] = (self._count, (module, attribute))
+            before = self._sources.get(name, (0, ()))[1] if is_choice else ()
+            self._sources[name] = (self._count, ((module, attribute), *before))
 
     def take_binding(self, name: str) -> None:
         """Take note that a name was bound otherwise: it is the user's now."""
         if self._count:
             self._count += 1
-            self._sources[name] = (self._count, None)
+            self._sources[name] = (self._count, ())
 
-    def source(self, name: str, exports: Callable[[str, str], bool]) -> tuple[str, str] | None:
-        """Return the module and the attribute that a name was imported from; None for one that was not.
+    def starred(self) -> list[str]:
+        """Return the modules that were imported with a star, in order."""
+        return [module for _, module in self._stars]
+
+    def sources(self, name: str, exports: Callable[[str, str], bool]) -> list[tuple[str, str]]:
+        """Return the modules and attributes that a name may have been imported from, the last import first.
 
         Args:
             name: The name.
             exports: Whether a module gives a name to who imports all of it.
         """
-        at, source = self._sources.get(name, (0, None))
+        at, sources = self._sources.get(name, (0, ()))
         for since, module in reversed(self._stars):
             if since < at:
                 break
             if exports(module, name):
-                return module, name
-        return source
+                return [(module, name)]
+        return list(sources)
 
 
 def held_modules(
@@ -147,6 +159,7 @@ def rebind(
         elif successor[0] is not value:
             names[name] = successor[0]
             rebound.append(name)
+    rebound += homes.bind_new_names(names)
     return Rebinding(tuple(rebound), tuple(gone), tuple(old_instances), still_lost)
 
 
@@ -166,14 +179,25 @@ class _Homes:
 
     def of(self, name: str, value: Any) -> list[tuple[str, str]]:
         """Return the modules and attributes that a name's value was, the likeliest first; none for what is no one's."""
-        source = self._imported.source(name, self._exports)
-        if source is not None and self._before.get(source[0], {}).get(source[1], _MISSING) is value:
-            return [source, *self._without_name(value)]
-        return self._without_name(value)
+        sources = self._imported.sources(name, self._exports)
+        named = [each for each in sources if self._before.get(each[0], {}).get(each[1], _MISSING) is value]
+        return [*named, *self._without_name(value)]
+
+    def bind_new_names(self, names: MutableMapping[str, Any]) -> list[str]:
+        """Bind, and return, names that modules imported with a star have only now."""
+        bound = []
+        for module in self._imported.starred():
+            namespace = getattr(self._after.get(module), "__dict__", {})
+            for name in list(namespace) if module in self._before else ():
+                is_new = name not in self._before[module] and name not in names
+                if is_new and self._imported.sources(name, self._exports_now) == [(module, name)]:
+                    names[name] = namespace[name]
+                    bound.append(name)
+        return bound
 
     def is_imported(self, name: str) -> bool:
         """Whether a name was imported, and is not bound otherwise since."""
-        return self._imported.source(name, lambda *_: False) is not None
+        return bool(self._imported.sources(name, lambda *_: False))
 
     def _without_name(self, value: Any) -> list[tuple[str, str]]:
         if issubclass(type(value), ModuleType):
@@ -193,11 +217,17 @@ class _Homes:
                 self._by_id.setdefault(id(value), []).append((module, attribute))
 
     def _exports(self, module: str, name: str) -> bool:
-        namespace = self._before.get(module) or getattr(self._after.get(module), "__dict__", {})
-        public = namespace.get("__all__")
-        if isinstance(public, (list, tuple)):
-            return name in public
-        return name in namespace and not name.startswith("_")
+        return _is_public(name, self._before.get(module) or getattr(self._after.get(module), "__dict__", {}))
+
+    def _exports_now(self, module: str, name: str) -> bool:
+        return _is_public(name, getattr(self._after.get(module), "__dict__", {}))
+
+
+def _is_public(name: str, namespace: Mapping[str, Any]) -> bool:
+    public = namespace.get("__all__")
+    if isinstance(public, (list, tuple)):
+        return name in public
+    return name in namespace and not name.startswith("_")
 
 
 def _successor(home: tuple[str, str], after: Mapping[str, ModuleType]) -> tuple[Any] | None:

@@ -14,6 +14,7 @@ from ipyproject.reloading.imports import (
     child_nodes,
     dotted,
     imported_by_text,
+    may_name_a_module,
     read_imports,
 )
 
@@ -107,6 +108,7 @@ _IMMUTABLE_RESULT = _LOOKING | {"tuple", "frozenset", "sum", "any", "all", "obje
 _SETTING = frozenset({"setattr", "delattr", "__setattr__", "__delattr__", "vars"})
 _PLAIN_DECORATORS = frozenset({"property", "staticmethod", "classmethod"})
 _CACHES = frozenset({"lru_cache", "cache", "singledispatch", "singledispatchmethod"})
+_OF_CLASSES = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
 _STATEFUL_METHODS = frozenset({"__init_subclass__", "__set_name__", "__class_getitem__", "__subclasshook__"})
 _OF_ANOTHER = (ast.Name, ast.Attribute, ast.Subscript, ast.Lambda, ast.Constant, ast.Compare, ast.JoinedStr)
 
@@ -118,6 +120,7 @@ class _UseReader:
         self._uses = self._facts.executed
         self._owner: str | None = None  # the function or class of module level that is being read
         self._in_function = False
+        self._class_names = {"cls"}  # what class methods call their class
 
     def read(self, tree: ast.Module) -> SourceFacts:
         self._body(tree.body)
@@ -195,6 +198,9 @@ class _UseReader:
             self._mark_state(self._owner)
         if not plain and not self._in_function:
             self._uses.add(Use((self._owner or node.name,), How.CALL))  # a decorator may call it at once
+        first = next((argument.arg for argument in [*arguments.posonlyargs, *arguments.args]), None)
+        if self._owner is not None and first is not None and _is_given_class(node):
+            self._class_names.add(first)
         with self._inside(node.name, function=True):
             self._body(node.body)
 
@@ -217,6 +223,13 @@ class _UseReader:
         self._owner = node.name
         self._body(node.body)  # executed now; only its methods are not
         self._owner = None
+
+    def _is_own_class(self, node: ast.expr) -> bool:
+        """Whether an expression in a method stands for its class: ``cls``, ``self.__class__`` or ``type(self)``."""
+        if isinstance(node, ast.Call):
+            return dotted(node.func) == ("type",)
+        chain = dotted(node)
+        return chain is not None and (chain[0] in self._class_names or "__class__" in chain)
 
     def _take_base(self, name: str, base: ast.expr) -> None:
         chain = dotted(base.value if isinstance(base, ast.Subscript) else base)
@@ -289,7 +302,7 @@ class _UseReader:
     def _store_attribute(self, owner: ast.expr) -> None:
         """Note whose attribute is set: a class's by its methods, a function's or a class's after its definition."""
         chain = dotted(owner)
-        if self._owner is not None and self._in_function and _is_own_class(owner):
+        if self._owner is not None and self._in_function and self._is_own_class(owner):
             self._facts.state[self._owner] = Mutability.UNKNOWN
         elif not self._in_function and chain is not None and chain[0] in self._facts.definitions:
             self._facts.state[chain[0]] = Mutability.UNKNOWN
@@ -298,8 +311,9 @@ class _UseReader:
 
     def _expression(self, node: ast.expr, how: How) -> None:  # noqa: C901, PLR0912  (one branch per kind of expression)
         match node:
-            case ast.Constant():
-                pass
+            case ast.Constant(value=value):
+                if how >= How.ESCAPE and may_name_a_module(value):  # such as mock.patch("shop.nodes.clean")
+                    self._uses.add(Use((ABSOLUTE, *str(value).replace(":", ".").split(".")), how))
             case ast.Name() | ast.Attribute():
                 self._name(node, how)
             case ast.Call():
@@ -423,12 +437,9 @@ class _UseReader:
         return self._is_inert(chain)
 
 
-def _is_own_class(node: ast.expr) -> bool:
-    """Whether an expression in a method stands for its class: ``cls``, ``self.__class__`` or ``type(self)``."""
-    if isinstance(node, ast.Call):
-        return dotted(node.func) == ("type",)
-    chain = dotted(node)
-    return chain is not None and (chain[0] == "cls" or "__class__" in chain)
+def _is_given_class(method: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a method's first argument is its class."""
+    return method.name in _OF_CLASSES or any(dotted(each) == ("classmethod",) for each in method.decorator_list)
 
 
 def _mutability(value: ast.expr, reader: _UseReader) -> Mutability | None:  # noqa: PLR0911  (one per kind of value)
