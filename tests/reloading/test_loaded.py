@@ -392,3 +392,50 @@ def test_hooks_are_told_of_a_session_that_never_opened(make_project):
     assert [what for what, _ in seen] == ["created", "created", "closed"]
     assert seen[1][1] == seen[2][1] != session.session_id
     assert current.current_session() is session
+
+
+def test_a_module_in_the_way_of_nobody(make_project):
+    """A submodule that is no longer imported is no attribute of its package any more, as in a fresh kernel."""
+    files = {
+        "src/shop/tools/__init__.py": "",
+        "src/shop/tools/run.py": "def run(): ...\n",
+        "src/shop/uses.py": "import shop.tools.run\n",
+        "src/shop/settings.py": "import shop.uses\n",
+    }
+    project = make_project(files)
+    reload_project(project.root)
+    project.write({"src/shop/uses.py": "import shop.tools\n"})
+    reload_project(names={})
+    assert not hasattr(module("tools"), "run")
+
+
+def test_a_large_module(project):
+    """A module of more than a megabyte is executed once for each of its contents, like any other."""
+    project.write({"src/shop/alone.py": "TEXT = '" + "x" * 1_200_000 + "'\nSEEN = []\nclass Kept: pass\n"})
+    assert "shop.alone" in executed(reload_project())
+    assert executed(reload_project()) == set()
+
+
+def test_a_module_that_writes_what_it_reads(make_project):
+    """A file that code itself has rewritten, while it was executed, is no reason to execute it again."""
+    counter = """
+        from pathlib import Path
+        FILE = Path(__file__).parents[2] / "counter.txt"
+        COUNT = int(FILE.read_text()) + 1
+        FILE.write_text(str(COUNT))
+        """
+    project = make_project({"src/shop/counter.py": counter, "counter.txt": "0", "src/shop/nodes.py": "x = 1\n"})
+    project.write({"src/shop/pipeline_registry.py": None, "src/shop/settings.py": "import shop.counter\n"})
+    reload_project(project.root)
+    assert executed(reload_project()) == set()
+    project.write({"counter.txt": "7"})
+    reload_project()
+    assert module("counter").COUNT == 8
+
+
+def test_data_beside_a_session_opened_by_hand(project):
+    """What the notebook's catalog holds is kept though another session was opened beside it."""
+    current.current_session().catalog["mine"] = 5
+    other = project.open()
+    _ = other.catalog
+    assert reload_project().catalog.load("mine") == 5

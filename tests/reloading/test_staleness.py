@@ -90,7 +90,16 @@ def test_ordinary_edit(load):
     """An edited nodes.py makes its own pipeline and the registry stale, and nothing of the others."""
     project = load(ORDINARY)
     own = "shop.pipelines.a shop.pipelines.a.nodes shop.pipelines.a.pipeline shop.pipeline_registry"
-    assert project.after({"shop/pipelines/a/nodes.py": "def clean(raw):\n    return 1"}).modules == names(own)
+    edited = "from shop.common import helper\ndef clean(raw):\n    return helper('a')"
+    assert project.after({"shop/pipelines/a/nodes.py": edited}).modules == names(own)
+
+
+def test_the_last_import_of_a_module(load):
+    """A module that the edited one imported, and nobody else, is stale: it may be needed no more."""
+    project = load(ORDINARY)
+    stale = project.after({"shop/pipelines/a/nodes.py": "def clean(raw):\n    return 1"}).modules
+    assert "shop.common" in stale
+    assert "shop.pipelines.b.nodes" not in stale
 
 
 def test_common_module(load):
@@ -263,7 +272,7 @@ CASES = {
     ),
     "a class without state may be subclassed": (
         {"r.py": "class Base:\n    x = 1", "a.py": "from r import Base\nclass A(Base): ..."},
-        {"a.py": "V = 1"},
+        {"a.py": "from r import Base\nV = 1"},
         "a",
         "r",
     ),

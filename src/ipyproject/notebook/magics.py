@@ -116,6 +116,8 @@ class ProjectMagics(Magics):
         said = self._open_and_describe(options, f"%reload_project {line}".rstrip())
         if options.auto or options.no_auto:
             self.auto = options.auto
+        if options.conf_source:  # wherever the working directory is by then
+            options.conf_source = str(current.open_sessions()[-1].conf_source)
         self._last = options
         return said
 

@@ -184,6 +184,11 @@ class Graph:
         """
         return self._importers.get(name, set()) | self._blind | set(self.children(name))
 
+    def is_imported_without(self, target: str, name: str) -> bool:
+        """Whether a module, or one in it, is imported by others than one that imports it no more."""
+        below = [target, *(each for each in self._loaded if each.startswith(f"{target}."))]
+        return any(self._importers.get(each, set()) - {name, *below} for each in below)
+
     def targets(self, name: str, facts: SourceFacts | None) -> list[str]:
         """Return the project modules that a module imports, in order; all of them where its imports are not known."""
         if facts is None or facts.imports.everything:

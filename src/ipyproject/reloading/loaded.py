@@ -167,7 +167,8 @@ class LoadedCode:
         digests = {}
         journal = self.finder.journal
         if journal.reads.paths:
-            self.snapshot = self.snapshot.with_reads(journal.reads.of(self.project, self.snapshot.conf_source))
+            found = journal.reads.of(self.project, self.snapshot.conf_source)
+            self.snapshot = self.snapshot.with_reads(found, journal.reads.written)
         for name in list(journal.executed):
             executed = journal.executed.pop(name)
             by_hand = not is_new and self._sources.is_executed(name)

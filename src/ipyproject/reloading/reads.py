@@ -37,11 +37,13 @@ class Reads:
 
     Attributes:
         paths: Absolute paths of files and folders; some may not be there.
+        written: Absolute paths of files that were written.
         asks_session: The current session was asked for.
     """
 
     def __init__(self) -> None:
         self.paths: set[str] = set()
+        self.written: set[str] = set()
         self.asks_session = False
 
     @contextmanager
@@ -50,12 +52,12 @@ class Reads:
         if not _installed:
             _installed.append(True)
             sys.addaudithook(_audit)
-        outer, asked = getattr(_here, "paths", None), current.times_asked()
-        _here.paths = self.paths
+        outer, asked = getattr(_here, "reads", None), current.times_asked()
+        _here.reads = self
         try:
             yield
         finally:
-            _here.paths = outer
+            _here.reads = outer
             self.asks_session |= current.times_asked() != asked
 
     def of(self, project: Project, conf_source: Path) -> set[str]:
@@ -76,16 +78,13 @@ class Reads:
 def _audit(event: str, args: tuple[Any, ...]) -> None:
     if event not in _EVENTS:
         return
-    paths = getattr(_here, "paths", None)
-    if paths is None or sys._getframe(1).f_code.co_filename.startswith(_IMPORTING):  # noqa: SLF001 - documented
+    reads = getattr(_here, "reads", None)
+    if reads is None or sys._getframe(1).f_code.co_filename.startswith(_IMPORTING):  # noqa: SLF001 - documented
         return
-    path = args[0] if args else None
-    if event == _OPEN and _is_for_writing(args):
-        return
+    path = args[0] if args and args[0] is not None else os.curdir
     if isinstance(path, (str, bytes, os.PathLike)):
-        paths.add(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100 - no links are resolved
-    elif path is None:
-        paths.add(os.getcwd())  # noqa: PTH109
+        noted = reads.written if event == _OPEN and _is_for_writing(args) else reads.paths
+        noted.add(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100 - no links are resolved
 
 
 def _is_for_writing(args: tuple[Any, ...]) -> bool:

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 HASHED_UP_TO = 1 << 20
 """Size in bytes up to which a file's content is compared, not only its ``stat``."""
 
-_CODE_SUFFIXES = (".py", ".so", ".pyd")
+_SOURCE = ".py"
+_CODE_SUFFIXES = (_SOURCE, ".so", ".pyd")
 _NOTEBOOKS = ".ipynb"  # saved every few minutes, and read by no import
 _LEFT_BY_EDITORS = (
     ("#", ".#", "._", ".~", ".DS_Store", ".nfs", ".fuse_hidden", ".goutputstream-"),
@@ -202,16 +203,20 @@ class Snapshot:
         other = {path: state for path, state in self.files[Layer.OTHER].items() if path not in conf}
         return replace(self, files={**self.files, Layer.CONF: conf, Layer.OTHER: other}, conf_source=conf_source)
 
-    def with_reads(self, paths: Iterable[str]) -> Snapshot:
+    def with_reads(self, paths: Iterable[str], written: Collection[str] = ()) -> Snapshot:
         """Return this snapshot with what code has read since it was taken.
 
         What was written since then may have been read before or after: it counts as changed the next time.
+
+        Args:
+            paths: What was read.
+            written: What the code itself has written: it is known as it is now.
         """
         taking = _Taking({})
         known = self.files[Layer.CODE].keys() | self.files[Layer.OTHER].keys()
         for path in paths:
             if path not in known:
-                taking.add_read(path, since_ns=self.begun_ns)
+                taking.add_read(path, since_ns=None if path in written else self.begun_ns)
         return replace(self, files={**self.files, Layer.READ: {**self.files[Layer.READ], **taking.files[Layer.READ]}})
 
     def with_contents(self, digests: Mapping[str, bytes]) -> Snapshot:
@@ -360,7 +365,7 @@ class _Taking:
         is_coarse = not (mtime % _SECOND_NS and ctime % _SECOND_NS)
         grain = _COARSE_GRAIN_NS if is_coarse else _CLOCK_GRAIN_NS
         is_settled = max(mtime, ctime) < self.begun_ns - grain
-        if size > HASHED_UP_TO:
+        if size > HASHED_UP_TO and not path.endswith(_SOURCE):  # what was compiled is compared with it
             # What was just written and is not read can't be told from what is written next: equal to nothing.
             content = repr(signature if is_settled else (*signature, self.begun_ns)).encode()
         else:

@@ -145,6 +145,10 @@ class _StaleFinder:
         before = set(self._graph.targets(name, old)) if old is not None else set()
         after = set(self._graph.targets(name, new)) if new is not None else set()
         self._mark_effective(before | after)
+        for target in before - after:
+            # Without another importer it may be in the way of nobody; the transaction finds out whether it is needed.
+            if not self._graph.is_imported_without(target, name):
+                self._mark_all([target])
 
     def _mark_effective(self, imported: Iterable[str]) -> None:
         """Mark, of modules and what they import, those with effects: the order of these may be another one."""
