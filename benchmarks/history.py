@@ -144,6 +144,7 @@ def questions(store: Store, sessions: int) -> dict[str, Callable[[], object]]:
         "one value in a hundred": where(params={"model.test_share": 0.3}),
         "a common and a rare one": where(params={"a": 1, "model.seed": sessions // 3}),
         "two common ones": where(params={"a": 1, "model.fold": 3}),
+        "three common ones": where(params={"a": 1, "model.fold": 3, "model.name": "model 3"}),
         "two that never met": where(params={"half": 0, "other_half": True}),
         "three that never met": where(params={"half": 0, "other_half": True, "third": 1}),
         "a range, half of them": where(compare=[Comparison("model.test_share", ">", 0.5)]),

@@ -152,10 +152,11 @@ def many():
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80, deadline=None)
 @given(where=st.fixed_dictionaries({}, optional=CONDITIONS), limit=st.sampled_from([3, None]))
-@pytest.mark.parametrize("few", [FEW, 2])
-def test_any_conditions_together(store, a_session, a_run, many, monkeypatch, few, where, limit) -> None:
-    """Whichever condition drives, the sessions found are those that a loop over all of them finds."""
+@pytest.mark.parametrize(("few", "glance"), [(FEW, 0), (2, 0), (2, 25), (2, 500)])
+def test_any_conditions_together(store, a_session, a_run, many, monkeypatch, few, glance, where, limit) -> None:
+    """Whichever condition drives, and found at a glance or not, they are those that a loop over all sessions finds."""
     monkeypatch.setattr("ipyproject.history.query.FEW", few)
+    monkeypatch.setattr("ipyproject.history.query.GLANCE", glance)
     if not store.sessions(1):
         _fill(store, many, a_session, a_run)
     fits = [number for number, each in enumerate(many) if _fits(each, **where)][::-1]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import sqlite3
 import warnings
 from contextlib import closing, contextmanager
+from datetime import date
 from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
 
-from ipyproject.history import HistoryWarning, NullRecorder, Recorder, Status, open_store
-from ipyproject.history.opening import spool_of
+from ipyproject.history import HistoryWarning, NullRecorder, Recorder, SessionFilter, Status, open_store
+from ipyproject.history.opening import open_for_reading, spool_of
+from ipyproject.history.values import ParameterDocument
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,6 +94,21 @@ def test_a_locked_store(location, live, shown, whole) -> None:
     assert list((location.with_name("history.db-spool")).iterdir()) == []
     with open_store(location) as store:
         assert store.parameters(spooled.session_id) == {"a": 1}
+
+
+def test_a_document_of_parameters_that_waits(location, a_session) -> None:
+    """Parameters that go to the spool as a document are found in the store as any others."""
+    recorder, session = Recorder(location), a_session()
+    open_store(location).close()
+    with locked(location):
+        with pytest.warns(HistoryWarning):
+            recorder.session_opened(session)
+        recorder.session_parameters(session.session_id, ParameterDocument.of({"a": {"b": 1}, "day": date(2026, 1, 2)}))
+        recorder.session_closed(session.session_id, Status.COMPLETED, session.start)
+    with open_for_reading(location) as store:
+        found = store.sessions(where=SessionFilter(params={"a.b": 1, "day": date(2026, 1, 2)}))
+        assert [each.session_id for each in found] == [session.session_id]
+        assert store.parameters(session.session_id)["a"] == {"b": 1}
 
 
 def test_a_store_that_gets_locked_in_the_middle(location, live, shown, whole) -> None:

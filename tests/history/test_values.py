@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipyproject.history.values import content_hash, many_json, parameter_rows, plain, revived, to_json
+from ipyproject.history.values import (
+    ParameterDocument,
+    content_hash,
+    many_json,
+    parameter_rows,
+    plain,
+    revived,
+    to_json,
+)
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -127,3 +135,28 @@ def test_rows_hold_what_any_database_takes(parameters: dict[str, Any]) -> None:
 def test_mappings_of_numbers_come_back(value):
     """Mappings whose keys are numbers, booleans or None are kept whole, and come back as they were."""
     assert revived(json.loads(json.dumps(plain(value)))) == value
+
+
+PARAMETERS = st.dictionaries(
+    st.text() | st.sampled_from(["$type", "a", "a.b"]) | st.integers(), JSON_VALUES, max_size=5
+)
+
+
+@given(PARAMETERS, PARAMETERS)
+def test_a_document_of_parameters(earlier: dict[Any, Any], new: dict[Any, Any]) -> None:
+    """It holds the content hash and the rows of its parameters, whatever it takes over from one that was made before."""
+    before = ParameterDocument.of(earlier)
+    for parameters in (earlier, new, {**earlier, **new}, {**new, **earlier}, dict(list(earlier.items())[::-1])):
+        document = ParameterDocument.of(parameters, before)
+        assert (document.digest, document.text) == content_hash(parameters)
+        assert list(document.rows) == parameter_rows(parameters)
+        before = document
+
+
+def test_a_document_of_the_same_parameters() -> None:
+    """Of the very same values the document before is taken over; equal ones of another type are not the same."""
+    parameters = {"model": {"share": 1}, "rate": 2}
+    document = ParameterDocument.of(parameters)
+    assert ParameterDocument.of(dict(parameters), document) is document
+    assert ParameterDocument.of({**parameters, "model": {"share": True}}, document).text != document.text
+    assert ParameterDocument.of({"rate": 2}, document).text == '{"rate":2}'

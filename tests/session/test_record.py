@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 
 import pytest
 
@@ -274,3 +275,56 @@ def test_a_run_before_the_record_opens(make_project):
         pass
     with open_history(project.root) as store:
         assert [run.selection for run in store.runs(session.session_id)] == [{"pipeline": "prepare"}]
+
+
+class Slow:
+    """Takes a while to be taken down."""
+
+    def __repr__(self) -> str:
+        if threading.current_thread() is not threading.main_thread():
+            time.sleep(0.02)
+        return "Slow()"
+
+
+def test_parameters_are_on_record_before_a_run(make_project):
+    """They are taken down beside the main path: a run, and the end of the session, find them there."""
+    project = make_project()
+    with project.open(extra_params={"rate": 3, "slow": Slow()}) as session:
+        session.run("prepare")
+        with open_history(project.root) as store:
+            assert store.parameters(session.session_id)["rate"] == 3
+    with project.open(extra_params={"rate": 4, "slow": Slow()}) as unrun:
+        unrun.load_context()
+    with open_history(project.root) as store:
+        assert store.parameters(unrun.session_id)["rate"] == 4
+
+
+def test_parameters_taken_over_from_the_session_before(make_project):
+    """What a reload finds unchanged is recorded as it was; what has changed, and what is secret only now, is not."""
+    project = make_project({"conf/base/parameters.yml": "rate: 2\nfile: sesame77\nlevels: {a: 1, b: 2}\n"})
+    conf = project.root / "conf" / "base"
+    recorded = []
+    for name, text in (
+        ("parameters.yml", "rate: 2\nfile: sesame77\nlevels: {a: 1, b: 2}\n"),
+        ("parameters.yml", "rate: 2\nfile: sesame77\nlevels: {a: 1, b: 3}\n"),
+        ("credentials.yml", "site: {password: sesame77}\n"),
+    ):
+        (conf / name).write_text(text)
+        for _ in range(2):
+            session = reload_project(project.root)
+            session.close()
+            with open_history(project.root) as store:
+                recorded.append((store.parameters(session.session_id), store.session("latest").parameters_hash))
+    first, same, edited, same_edited, masked, same_masked = recorded
+    assert (first, edited, masked) == (same, same_edited, same_masked)
+    assert len({first[1], edited[1], masked[1]}) == 3
+    assert [each[0]["levels"]["b"] for each in (first, edited, masked)] == [2, 3, 3]
+    assert [each[0]["file"] for each in (first, edited, masked)] == ["sesame77", "sesame77", "***"]
+
+
+def test_what_is_found_before_the_record_opens(make_project):
+    """The record opens with the configuration's files, and a killed process leaves them behind."""
+    project = make_project()
+    session = reload_project(project.root)
+    with open_history(project.root) as store:
+        assert store.session("latest").conf_files == session.record.conf_files != {}

@@ -36,6 +36,14 @@ class Finding(Generic[T]):
         self._thread = Thread(target=self._work, name="ipyproject-finding", daemon=True)
         self._thread.start()
 
+    def wait(self, timeout: float) -> None:
+        """Wait a little for all of it to be done; it goes on all the same.
+
+        Args:
+            timeout: Seconds.
+        """
+        self._thread.join(timeout)
+
     def finish(self, timeout: float = 0.3) -> T | None:
         """Wait for the result a little; if it has not come by then it is given up. Idempotent.
 

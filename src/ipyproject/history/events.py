@@ -17,7 +17,7 @@ from ipyproject.history.records import (
     as_document,
     from_document,
 )
-from ipyproject.history.values import plain
+from ipyproject.history.values import ParameterDocument, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -87,6 +87,8 @@ def from_line(line: str) -> Event:
 def _written(argument: Any) -> Any:
     if isinstance(argument, datetime):
         return argument.isoformat()
+    if isinstance(argument, ParameterDocument):
+        return json.loads(argument.text)
     if isinstance(argument, ErrorRecord):
         return {"type": argument.type, "message": argument.message, "traceback": argument.traceback}
     if is_dataclass(argument):

@@ -18,6 +18,7 @@ from ipyproject.history.idle import keep_idle_store, take_idle_store
 from ipyproject.history.locations import without_password
 from ipyproject.history.opening import open_store, spool_of
 from ipyproject.history.store import HistoryWarning, StoreBusyError, StoreLostError
+from ipyproject.history.values import ParameterDocument
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,12 +33,18 @@ _logger = logging.getLogger(__name__)
 FLUSH_SECONDS = 0.1  # how long a finished node may wait for others to be written with
 FLUSH_NODES = 2000
 PATIENCE_SECONDS = 0.5  # what waiting for the store may cost a run in all; one call waits as long again at most
-CALL_SECONDS = 0.02  # what a call may take, and each node in it, without counting as waiting
-NODE_SECONDS = 0.0001
+CALL_SECONDS = 0.02  # what a call may take, and each node or parameter in it, without counting as waiting
+ROW_SECONDS = 0.0001
 
 
 class BaseRecorder(ABC):
-    """The steps of a session that are recorded; none of them raises because of the record."""
+    """The steps of a session that are recorded; none of them raises because of the record.
+
+    Attributes:
+        keeps: Whether anything of what it is told is kept.
+    """
+
+    keeps = True
 
     @abstractmethod
     def record(self, kind: str, *arguments: Any) -> None:
@@ -55,7 +62,7 @@ class BaseRecorder(ABC):
         """Replace fields of the session's record that were found later, such as ``git``."""
         self.record("session_described", session_id, details)
 
-    def session_parameters(self, session_id: str, parameters: Mapping[str, Any]) -> None:
+    def session_parameters(self, session_id: str, parameters: Mapping[str, Any] | ParameterDocument) -> None:
         """Record the resolved parameters (nested)."""
         self.record("session_parameters", session_id, parameters)
 
@@ -92,6 +99,8 @@ class BaseRecorder(ABC):
 
 class NullRecorder(BaseRecorder):
     """Records nothing: no file, no folder (``save_on_close=False``)."""
+
+    keeps = False
 
     def record(self, kind: str, *arguments: Any) -> None:
         """Do nothing."""
@@ -139,11 +148,13 @@ class Recorder(BaseRecorder):
         """Record a call of a store's writing method `kind`, and all finished nodes before it."""
         if os.getpid() != self._pid:  # a fork of the process that the session belongs to
             return
+        begun = monotonic()
         with self._lock:
+            blocked = monotonic() - begun  # by a thread that was writing what it had found out
             if kind == "session_opened":
                 self._session_id = arguments[0].session_id
             elif kind == "run_started" and not self._spooling:
-                self._waited = 0.0
+                self._waited = max(0.0, blocked - CALL_SECONDS)
             self._collect_nodes()
             self._pending.append(Event(kind, arguments))
             self._write()
@@ -202,7 +213,7 @@ class Recorder(BaseRecorder):
         if self._spooling:
             self._spool(self._pending)
             return
-        expected = CALL_SECONDS + NODE_SECONDS * sum(map(_node_count, self._pending))
+        expected = CALL_SECONDS + ROW_SECONDS * sum(map(_row_count, self._pending))
         opening = self._store is None
         begun = monotonic()
         try:
@@ -288,5 +299,8 @@ class Recorder(BaseRecorder):
             warnings.warn(self._notices.pop(0), HistoryWarning, stacklevel=4)
 
 
-def _node_count(event: Event) -> int:
-    return len(event.arguments[1]) if event.kind == "nodes_finished" else 0
+def _row_count(event: Event) -> int:
+    if event.kind == "nodes_finished":
+        return len(event.arguments[1])
+    made = event.arguments[-1]
+    return len(made.rows) if isinstance(made, ParameterDocument) else 0

@@ -14,15 +14,16 @@ from ipyproject.history.migrations import is_up_to_date, migrate
 from ipyproject.history.records import as_document
 from ipyproject.history.sqlreading import SqlReading
 from ipyproject.history.store import UnknownRecordError
-from ipyproject.history.values import content_hash, many_json, parameter_rows, storable, to_json
+from ipyproject.history.values import ParameterDocument, content_hash, many_json, parameter_rows, storable, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
     from ipyproject.history.database import Database, Row, Statements
     from ipyproject.history.records import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, Status
+    from ipyproject.history.values import ParameterRow
 
 LONGEST_NAME = 500  # characters
 PARAMETER_COLUMNS = ("session", "key", "type", "number", "text")
@@ -73,7 +74,7 @@ class SqlStore(SqlReading):
                 if _find(statements, "session", record.session_id) is not None:
                     return
                 key += 1  # another session has this one
-            self._index_parameters(key, record.extra_params)
+            self._index_parameters(key, parameter_rows(record.extra_params))
 
     def session_described(self, session_id: str, details: Mapping[str, Any]) -> None:
         with self.database.transaction() as statements:
@@ -83,21 +84,21 @@ class SqlStore(SqlReading):
                 "UPDATE sessions SET record = ? WHERE session = ?", (to_json(json.loads(text) | dict(details)), key)
             )
 
-    def session_parameters(self, session_id: str, parameters: Mapping[str, Any]) -> None:
+    def session_parameters(self, session_id: str, parameters: Mapping[str, Any] | ParameterDocument) -> None:
+        document = parameters if isinstance(parameters, ParameterDocument) else ParameterDocument.of(parameters)
         with self.database.transaction() as statements:
             key = _session_key(statements, session_id)
-            _keep_document(statements, "parameters_hash", key, parameters)
+            _keep_document(statements, "parameters_hash", key, document.digest, document.text)
             statements.execute("DELETE FROM parameters WHERE session = ?", (key,))
-            self._index_parameters(key, parameters)
+            self._index_parameters(key, document.rows)
 
-    def _index_parameters(self, session: int, parameters: Mapping[str, Any]) -> None:
+    def _index_parameters(self, session: int, rows: Iterable[ParameterRow]) -> None:
         # A name with a dot may give the same path as a nested one: the first is found, both stand in the document.
-        rows = [(session, *row) for row in parameter_rows(parameters)]
-        self.database.insert("parameters", PARAMETER_COLUMNS, rows)
+        self.database.insert("parameters", PARAMETER_COLUMNS, [(session, *row) for row in rows])
 
     def session_packages(self, session_id: str, packages: Mapping[str, str]) -> None:
         with self.database.transaction() as statements:
-            _keep_document(statements, "packages_hash", _session_key(statements, session_id), packages)
+            _keep_document(statements, "packages_hash", _session_key(statements, session_id), *content_hash(packages))
 
     def facts_logged(self, session_id: str, facts: Mapping[str, Any]) -> None:
         with self.database.transaction() as statements:
@@ -220,8 +221,7 @@ def _node_rows(run: int, nodes: Sequence[NodeRecord]) -> list[Row]:
     return [*zip(repeat(run), started, names, statuses, durations, outputs)]
 
 
-def _keep_document(statements: Statements, column: str, session: int, content: Mapping[str, Any]) -> None:
-    digest, document = content_hash(content)
+def _keep_document(statements: Statements, column: str, session: int, digest: str, document: str) -> None:
     statements.execute(
         "INSERT INTO documents (hash, document) VALUES (?, ?) ON CONFLICT DO NOTHING", (digest, document)
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ipyproject.history.records import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord
+    from ipyproject.history.values import ParameterDocument
 
 
 class HistoryWarning(UserWarning):
@@ -114,7 +115,7 @@ class Store(ABC):
         """Replace fields of a session's record that were found later, such as ``git``."""
 
     @abstractmethod
-    def session_parameters(self, session_id: str, parameters: Mapping[str, Any]) -> None:
+    def session_parameters(self, session_id: str, parameters: Mapping[str, Any] | ParameterDocument) -> None:
         """Keep the resolved parameters (nested), once per distinct content, and let sessions be found by them."""
 
     @abstractmethod

@@ -6,8 +6,10 @@ import json
 import marshal
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from json.encoder import encode_basestring_ascii as _quoted
+from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -132,7 +134,62 @@ def content_hash(value: Any) -> tuple[str, str]:
 def parameter_rows(parameters: Mapping[str, Any]) -> list[ParameterRow]:
     """Return one row per leaf of `parameters`, keyed by its dotted path (``model.test_share``)."""
     held = plain(parameters)
-    return [] if _is_described(held) else list(_leaves(held, ""))
+    return list(_leaves(held, "")) if isinstance(held, dict) and not _is_described(held) else []
+
+
+class _Part(NamedTuple):
+    """A top-level parameter, kept so that its identity stays its own; its canonical JSON; and its leaves."""
+
+    value: Any
+    text: str
+    rows: tuple[ParameterRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterDocument:
+    """Resolved parameters in the form in which a store keeps them.
+
+    Attributes:
+        digest: The SHA-256 of `text`.
+        text: Their canonical JSON (see `content_hash`).
+        rows: Their leaves (see `parameter_rows`).
+        parts: What each of the top-level parameters came to.
+    """
+
+    digest: str
+    text: str
+    rows: tuple[ParameterRow, ...]
+    parts: Mapping[str, _Part]
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any], previous: ParameterDocument | None = None) -> ParameterDocument:
+        """Return the document of some parameters.
+
+        Args:
+            parameters: Nested; with `previous`, nobody may have changed a value since that was made.
+            previous: One that was made before: of the very same values it is taken over.
+        """
+        if type(parameters) is not dict or "$type" in parameters or not all(map(_is_exact_text, parameters)):
+            return cls(*content_hash(parameters), tuple(parameter_rows(parameters)), {})
+        known = previous.parts if previous is not None else {}
+        parts = {}
+        for key, value in parameters.items():
+            part = known.get(key)
+            parts[key] = part if part is not None and part.value is value else _part(key, value)
+        if previous and known and list(parts) == list(known) and all(map(is_, parts.values(), known.values())):
+            return previous
+        text = f"{{{','.join([f'{_quoted(key)}:{parts[key].text}' for key in sorted(parts)])}}}"
+        rows = tuple([row for part in parts.values() for row in part.rows])
+        return cls(sha256(text.encode()).hexdigest(), text, rows, parts)
+
+
+def _is_exact_text(key: object) -> bool:
+    return type(key) is str
+
+
+def _part(key: str, value: Any) -> _Part:
+    held = _plain(value, 1)
+    return _Part(value, _canonical(held), tuple(_leaves({key: held}, "")))
 
 
 def _leaves(parameters: dict[str, Any], prefix: str) -> Iterator[ParameterRow]:

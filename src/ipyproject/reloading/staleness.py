@@ -145,7 +145,7 @@ class _StaleFinder:
         before = set(self._graph.targets(name, old)) if old is not None else set()
         after = set(self._graph.targets(name, new)) if new is not None else set()
         self._mark_effective(before | after)
-        for target in before - after:
+        for target in before - after - set(with_parents(name)):
             # Without another importer it may be in the way of nobody; the transaction finds out whether it is needed.
             if not self._graph.is_imported_without(target, name):
                 self._mark_all([target])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ipyproject.context import FrozenParams
+    from ipyproject.history.values import ParameterDocument
     from ipyproject.hooks import HookManager
     from ipyproject.masking import Masker
     from ipyproject.project import Project
@@ -39,6 +40,7 @@ class Kept:
         hooks: Its hooks.
         params: Its context's parameters; None if it has loaded none.
         files_unchanged: No file of the configuration has changed since it was opened.
+        document: Its parameters as its record has them.
     """
 
     config: ConfigLoader
@@ -46,6 +48,7 @@ class Kept:
     hooks: HookManager
     params: FrozenParams | None
     files_unchanged: bool
+    document: ParameterDocument | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,9 @@ class Opening:
             files_unchanged=kept is not None and kept.files_unchanged,
         )
 
-    def book(self, project: Project, settings: Settings, config: ConfigLoader, masker: Masker) -> SessionBook:
+    def book(
+        self, project: Project, settings: Settings, config: ConfigLoader, masker: Masker, kept: Kept | None = None
+    ) -> SessionBook:
         """Return where a session takes down what it knows; nothing is written before it is opened."""
         masker.learn(self.extra_params)
         masker.learn({name: os.environ[name] for name in kept_environment(settings.session_environment)})
@@ -89,7 +94,7 @@ class Opening:
             masker.learn_credentials(config.resolved("credentials"), fixed=True)
         record = session_record(project, settings, config, self.extra_params, self.origin)
         recorder = Recorder(store_location(settings), root=project.root) if self.save_on_close else NullRecorder()
-        return SessionBook(record, recorder, masker)
+        return SessionBook(record, recorder, masker, kept.document if kept is not None else None)
 
 
 def conf_source_of(asked_for: str | Path | None, settings: Settings, project: Project) -> Path:

@@ -10,8 +10,10 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.history import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, Status
+from ipyproject.history.background import Finding
 from ipyproject.history.masking import MaskingRecorder, masked_error, masked_record
 from ipyproject.history.tracebacks import trimmed_traceback
+from ipyproject.history.values import ParameterDocument
 from ipyproject.session.frozen import frozen
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from ipyproject.history import BaseRecorder
     from ipyproject.masking import Masker
 
+
+PARAMETERS_SECONDS = 0.1  # how long a run waits for its parameters to be on record
 
 _run_here: ContextVar[str | None] = ContextVar("_run_here", default=None)
 
@@ -40,12 +44,18 @@ class SessionBook:
         record: What is known as the session opens.
         recorder: Where the record is written.
         masker: Hides secrets in it.
+        before: The parameters as the session before took them down: what is the same is not made again.
     """
 
-    def __init__(self, record: SessionRecord, recorder: BaseRecorder, masker: Masker) -> None:
+    def __init__(
+        self, record: SessionRecord, recorder: BaseRecorder, masker: Masker, before: ParameterDocument | None = None
+    ) -> None:
         self._record = masked_record(record, masker)
         self._recorder = MaskingRecorder(recorder, masker)
         self._masker = masker
+        self._keeps = recorder.keeps
+        self._document = before
+        self._taking_down: Finding[ParameterDocument] | None = None  # the parameters
         self._waiting: list[Callable[[], None]] | None = []
         self._lock = RLock()
         self._runs: dict[str, RunRecord] = {}
@@ -57,6 +67,11 @@ class SessionBook:
     def record(self) -> SessionRecord:
         """The session's record as it is now."""
         return self._record
+
+    @property
+    def document(self) -> ParameterDocument | None:
+        """The parameters as they were last taken down, by this session or one before it."""
+        return self._document
 
     @property
     def runs(self) -> tuple[RunRecord, ...]:
@@ -83,8 +98,8 @@ class SessionBook:
 
     def open(self) -> None:
         """Open the record; from here on a killed process leaves it behind."""
-        self._recorder.session_opened(self._record)
         with self._lock:
+            self._recorder.session_opened(self._record)
             waiting, self._waiting = self._waiting or [], None
         for tell in waiting:
             tell()
@@ -93,11 +108,25 @@ class SessionBook:
         """Take down fields of the record that were found after it was opened."""
         with self._lock:
             self._record = masked_record(replace(self._record, **details), self._masker)
+            if self._waiting is not None:
+                return  # the record opens with them
         self._tell(lambda: self._recorder.session_described(self._record.session_id, details))
 
     def parameters(self, resolved: Mapping[str, Any]) -> None:
-        """Take down the resolved parameters."""
-        self._tell(lambda: self._recorder.session_parameters(self._record.session_id, resolved))
+        """Take down the resolved parameters, beside the main path; nobody may ever change the values in them.
+
+        There may be thousands, each of which the store can find: that takes longer than all else in opening a session.
+        """
+        if self._keeps:
+            self._tell(lambda: self._take_down(resolved))
+
+    def _take_down(self, resolved: Mapping[str, Any]) -> None:
+        def document(_: object) -> ParameterDocument:
+            self._document = ParameterDocument.of(self._masker.data(resolved), self._document)
+            return self._document
+
+        session_id = self._record.session_id
+        self._taking_down = Finding(document, lambda made: self._recorder.session_parameters(session_id, made))
 
     def packages(self, installed: Mapping[str, str]) -> None:
         """Take down the installed distributions."""
@@ -128,7 +157,9 @@ class SessionBook:
         return self._going_on[0] if len(self._going_on) == 1 else None
 
     def run_started(self, record: RunRecord) -> None:
-        """Take down that a run begins."""
+        """Take down that a run begins; what it ran with is on record before it, unless that takes long."""
+        if self._taking_down is not None:
+            self._taking_down.wait(PARAMETERS_SECONDS)
         with self._lock:
             self._runs[record.run_id] = masked_record(record, self._masker)
             self._going_on.append(record.run_id)
@@ -156,6 +187,8 @@ class SessionBook:
         """Take down how the session ended; one that was never opened leaves no record."""
         if self._waiting is not None:
             return
+        if self._taking_down is not None:
+            self._taking_down.finish()
         end, status = datetime.now(UTC), status_of(error)
         failure = self._failure(error)
         self._record = replace(self._record, status=status, end=end, exception=failure)

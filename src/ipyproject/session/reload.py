@@ -232,10 +232,11 @@ class _Before:
     def live_catalog(self, new: Session) -> Catalog | None:
         """Return the catalog whose data in memory a new session may keep: that of the last one on the same ground."""
         # One that a reload has opened is the notebook's; others were opened by hand beside it.
-        for session in sorted(self.sessions[::-1], key=lambda each: each.snapshot is None):
-            same = (session.project, session.env, session.conf_source) == (new.project, new.env, new.conf_source)
-            if same and session.is_loaded:
-                return session.catalog
+        for by_reload in (True, False):
+            for session in reversed(self.sessions):
+                same = (session.project, session.env, session.conf_source) == (new.project, new.env, new.conf_source)
+                if same and session.is_loaded and (session.snapshot is not None) is by_reload:
+                    return session.catalog
         return None
 
     def facts_of(self, project: Project) -> Facts | None:

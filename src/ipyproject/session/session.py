@@ -158,7 +158,7 @@ class Session:
         """
         masker = Masker(previous=kept.masker if kept is not None else None)
         config = opening.config(project, settings, kept)
-        session = cls(project, settings, config, opening.book(project, settings, config, masker), masker, kept)
+        session = cls(project, settings, config, opening.book(project, settings, config, masker, kept), masker, kept)
         current.push_session(session)
         session._hooks_while_opening("after_session_created")
         return session
@@ -379,7 +379,7 @@ class Session:
             files_unchanged: No file of the configuration has changed since this one was opened.
         """
         params = self._context.params if self._context is not None else None
-        return Kept(self._config, self._masker, self._hooks, params, files_unchanged)
+        return Kept(self._config, self._masker, self._hooks, params, files_unchanged, self._book.document)
 
     def run(
         self,
