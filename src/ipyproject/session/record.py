@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PARAMETERS_SECONDS = 0.1  # how long a run waits for its parameters to be on record
 
+FEW_PARAMETERS = 50
+
 _run_here: ContextVar[str | None] = ContextVar("_run_here", default=None)
 
 
@@ -113,9 +115,10 @@ class SessionBook:
         self._tell(lambda: self._recorder.session_described(self._record.session_id, details))
 
     def parameters(self, resolved: Mapping[str, Any]) -> None:
-        """Take down the resolved parameters, beside the main path; nobody may ever change the values in them.
+        """Take down the resolved parameters; nobody may ever change the values in them.
 
-        There may be thousands, each of which the store can find: that takes longer than all else in opening a session.
+        There may be thousands, each of which the store can find: that takes longer than all else in opening a session,
+        so more than a few are taken down beside the main path.
         """
         if self._keeps:
             self._tell(lambda: self._take_down(resolved))
@@ -126,6 +129,9 @@ class SessionBook:
             return self._document
 
         session_id = self._record.session_id
+        if _is_few(resolved):
+            self._recorder.session_parameters(session_id, document(None))
+            return
         self._taking_down = Finding(document, lambda made: self._recorder.session_parameters(session_id, made))
 
     def packages(self, installed: Mapping[str, str]) -> None:
@@ -205,3 +211,16 @@ class SessionBook:
                 self._waiting.append(tell)
                 return
         tell()
+
+
+def _is_few(parameters: Mapping[str, Any]) -> bool:
+    """Whether there are at most so many parameters that they are taken down before anyone notices."""
+    left, count = [parameters], 0
+    while left:
+        for value in left.pop().values():
+            count += 1
+            if count > FEW_PARAMETERS:
+                return False
+            if isinstance(value, dict):
+                left.append(value)
+    return True
