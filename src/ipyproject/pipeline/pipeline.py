@@ -54,6 +54,8 @@ class Pipeline:
             PipelineError: The nodes form a cycle (only a sum of pipelines is checked this late).
         """
         log = self._nodes
+        if self._is_in_order():
+            return tuple(log)
         # By name, not by node: a text's hash costs nothing, and every step of the sorter asks for it.
         graph = {
             node.name: [parent.name for name in node.inputs if (parent := log.producer(name)) is not None]
@@ -67,6 +69,17 @@ class Pipeline:
                 f"These nodes wait for each other: {circle}.", "Let one of them write to a dataset of another name."
             ) from None
         return tuple(node for name in names if (node := log.node(name)) is not None)
+
+    def _is_in_order(self) -> bool:
+        """Whether each node was given after those whose outputs it reads, as people mostly write them."""
+        seen = set()
+        for node in self._nodes:
+            for name in node.inputs:
+                parent = self._nodes.producer(name)
+                if parent is not None and parent.name not in seen:
+                    return False
+            seen.add(node.name)
+        return True
 
     @cached_property
     def parents(self) -> dict[Node, tuple[Node, ...]]:

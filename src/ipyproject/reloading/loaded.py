@@ -166,7 +166,7 @@ class LoadedCode:
         """Take note of what was executed, and from which sources: since the last reload, or by it."""
         digests = {}
         journal = self.finder.journal
-        if journal.reads.paths:
+        if journal.reads.paths or journal.reads.folders:
             found = journal.reads.of(self.project, self.snapshot.conf_source)
             self.snapshot = self.snapshot.with_reads(found, journal.reads.written)
         for name in list(journal.executed):

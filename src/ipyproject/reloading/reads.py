@@ -36,13 +36,15 @@ class Reads:
     """Paths that were read in :meth:`noted` blocks.
 
     Attributes:
-        paths: Absolute paths of files and folders; some may not be there.
+        paths: Absolute paths of files that were opened; some may not be there.
+        folders: Absolute paths of folders that were listed.
         written: Absolute paths of files that were written.
         asks_session: The current session was asked for.
     """
 
     def __init__(self) -> None:
         self.paths: set[str] = set()
+        self.folders: set[str] = set()
         self.written: set[str] = set()
         self.asks_session = False
 
@@ -63,15 +65,16 @@ class Reads:
     def of(self, project: Project, conf_source: Path) -> set[str]:
         """Return the paths that are a project's own, but for its modules and their folders, and forget all."""
         source = project.source_dir if project.source_dir not in (None, project.root) else project.package_dir
-        tops = (f"{project.root}{os.sep}", f"{conf_source}{os.sep}", f"{source}{os.sep}")
-        found = {path for path in list(self.paths) if f"{path}{os.sep}".startswith(tops)}
+        among_modules = f"{source}{os.sep}"
+        tops = (f"{project.root}{os.sep}", f"{conf_source}{os.sep}", among_modules)
+        folders = {each for each in list(self.folders) if not f"{each}{os.sep}".startswith(among_modules)}
+        files = {each for each in list(self.paths) if not each.endswith(_MODULES)}
         self.paths.clear()
+        self.folders.clear()
         return {
             path
-            for path in found
-            if not path.endswith(_MODULES)
-            and _NOT_CODES.isdisjoint(Path(path).parts)
-            and not (Path(path).is_relative_to(source) and Path(path).is_dir())
+            for path in files | folders
+            if f"{path}{os.sep}".startswith(tops) and _NOT_CODES.isdisjoint(Path(path).parts)
         }
 
 
@@ -83,7 +86,7 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
         return
     path = args[0] if args and args[0] is not None else os.curdir
     if isinstance(path, (str, bytes, os.PathLike)):
-        noted = reads.written if event == _OPEN and _is_for_writing(args) else reads.paths
+        noted = reads.folders if event != _OPEN else reads.written if _is_for_writing(args) else reads.paths
         noted.add(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100 - no links are resolved
 
 

@@ -52,8 +52,9 @@ class ModuleTransaction:
 
     @property
     def modules(self) -> dict[str, ModuleType]:
-        """The projects' modules as they are loaded now."""
-        return {name: sys.modules[name] for name in self._owned() if sys.modules[name] is not None}
+        """The projects' modules that were loaded before or were executed since, as they are loaded now."""
+        names = [*self._before.modules, *self._compiled, *self._finder.journal.executed]
+        return {name: sys.modules[name] for name in names if sys.modules.get(name) is not None}
 
     @property
     def replaced(self) -> dict[str, dict[str, Any]]:
@@ -133,12 +134,12 @@ class ModuleTransaction:
         before = self._before.only(touched)
         _remove(touched - self._compiled.keys())
         before.put_back()
-        there = set(self._owned())
+        there = set(sys.modules)
         try:
             yield
         finally:
-            for name in self._owned():
-                if name not in there:  # imported on old code; whoever needs it imports it again
+            if sys.modules.keys() - there:
+                for name in set(self._owned()) - there:  # imported on old code; whoever needs it imports it again
                     self._detach(name, sys.modules.pop(name))
             _remove(touched - self._compiled.keys())
             now.put_back()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -70,9 +71,22 @@ def reload_project(
     opening = Opening(save_on_close, env, extra_params or {}, conf_source, origin or Origin())
     reload = _Reload(before, project, opening, full=full, names=names, imported=imported)
     facts = before.facts_of(project)
-    session = reload.open()
+    with _uncollected():
+        session = reload.open()
     session.changes = compare_opened(facts, Facts.of(session, reload.code), reload.executed, reload.rebinding)
     return session
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Let the garbage collector wait: it would look through all of the kernel's objects again and again meanwhile."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class _Reload:
