@@ -35,8 +35,10 @@ class SourceCache:
             path: Its file.
             source: What was compiled.
         """
-        self._executed[name] = (path, source, content_digest(source))
-        self._of_executed.pop(name, None)
+        known, now = self._executed.get(name), (path, source, content_digest(source))
+        self._executed[name] = now
+        if known is None or (known[0], known[2]) != (now[0], now[2]):
+            self._of_executed.pop(name, None)
 
     def is_executed(self, name: str) -> bool:
         """Whether a module is known to have been executed."""
@@ -62,8 +64,8 @@ class SourceCache:
         return self._of_executed[name]
 
     def known(self) -> set[SourceFacts | None]:
-        """Return the facts of executed modules that were read so far."""
-        return set(self._of_executed.values())
+        """Return the facts of all sources that were read and not forgotten."""
+        return set(self._read.values())
 
     def read_all(self) -> None:
         """Read the sources of all executed modules that were not read yet, and forget those of earlier contents.
