@@ -7,13 +7,14 @@ test.
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ipyproject.errors import ProjectNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from ipyproject.project import Project
@@ -48,6 +49,9 @@ class CodeInfo(Protocol):
     finder: Any
 
 
+Created = tuple[Any, Any]  # a function create_pipeline and the pipeline that it made
+
+
 @dataclass(slots=True)
 class _Current:
     project: Project | None = None
@@ -55,6 +59,8 @@ class _Current:
     code: Any = None
     sessions: list[Any] = field(default_factory=list)
     times_asked: int = 0
+    created: dict[str, Created] | None = None
+    reusable: Mapping[str, Created] = field(default_factory=dict)
 
 
 _current = _Current()
@@ -119,6 +125,36 @@ def current_session() -> Any | None:
 def times_asked() -> int:
     """Return how often the current session was asked for: code that asks while it is imported depends on it."""
     return _current.times_asked
+
+
+@contextmanager
+def creating_pipelines(reusable: Mapping[str, Created]) -> Iterator[dict[str, Created]]:
+    """Let pipelines that would be made again in the block, as they are, be taken instead.
+
+    Args:
+        reusable: Module -> its function ``create_pipeline`` and the pipeline that it made, where calling the function
+            again would make the same and change nothing.
+
+    Yields:
+        Module -> function and pipeline, of all that were made or taken in the block.
+    """
+    before = _current.created, _current.reusable
+    created: dict[str, Created] = {}
+    _current.created, _current.reusable = created, reusable
+    try:
+        yield created
+    finally:
+        _current.created, _current.reusable = before
+
+
+def created_pipeline(module: str, create: Callable[[], Any]) -> Any:
+    """Return what a module's function ``create_pipeline`` makes, or has made before it (see `creating_pipelines`)."""
+    function, pipeline = _current.reusable.get(module, (None, None))
+    if function is not create:
+        pipeline = create()
+    if _current.created is not None:
+        _current.created[module] = create, pipeline
+    return pipeline
 
 
 def open_sessions() -> tuple[Any, ...]:

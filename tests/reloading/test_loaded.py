@@ -439,3 +439,38 @@ def test_data_beside_a_session_opened_by_hand(project):
     other = project.open()
     _ = other.catalog
     assert reload_project().catalog.load("mine") == 5
+
+
+CREATED = """
+    from ipyproject import Node, Pipeline
+    from shop.calls import CALLS
+    def create_pipeline():
+        {first}
+        return Pipeline([Node(len, "{name}_in", "{name}_out")])
+    """
+
+
+def test_pipelines_that_need_not_be_made_again(make_project):
+    """Pipelines of unaffected modules are taken as they are, unless making them leaves traces."""
+    project = make_project(
+        {
+            "src/shop/pipeline_registry.py": None,
+            "src/shop/calls.py": "CALLS = []\n",
+            "src/shop/pipelines/__init__.py": "",
+            "src/shop/pipelines/pure.py": CREATED.format(first="pass", name="pure"),
+            "src/shop/pipelines/traced.py": CREATED.format(first="CALLS.append('traced')", name="traced"),
+            "src/shop/pipelines/edited.py": CREATED.format(first="pass", name="edited"),
+        }
+    )
+    before = dict(reload_project(project.root).pipelines)
+    project.write({"src/shop/pipelines/edited.py": CREATED.format(first="pass", name="other")})
+    after = reload_project().pipelines
+    assert after["edited"].inputs == {"other_in"}
+    assert after["traced"] is not before["traced"]
+    assert module("calls").CALLS == ["traced"]
+    project.write({"src/shop/pipelines/traced.py": CREATED.format(first="pass", name="traced")})
+    before = dict(reload_project().pipelines)
+    project.write({"src/shop/pipelines/edited.py": CREATED.format(first="pass", name="third")})
+    after = reload_project().pipelines
+    assert after["pure"] is before["pure"]
+    assert after["edited"].inputs == {"third_in"}

@@ -5,18 +5,20 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
 
 from ipyproject.importing import project_modules
 from ipyproject.reloading.effects import Memo
 from ipyproject.reloading.snapshot import Snapshot
 from ipyproject.reloading.sources import SourceCache
-from ipyproject.reloading.staleness import Staleness, is_extension, stale_modules
+from ipyproject.reloading.staleness import CALLED_AT_EACH_OPENING, Staleness, is_extension, stale_modules
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from types import ModuleType
 
+    from ipyproject.current import Created
     from ipyproject.pipeline import PipelineRegistry
     from ipyproject.project import Project
     from ipyproject.reloading.snapshot import FileChanges
@@ -42,6 +44,7 @@ class LoadedCode:
         snapshot: Its files as they were when it was executed.
         finder: What executes its modules.
         pipelines: Its pipelines.
+        created: Module -> its function ``create_pipeline`` and what that has made.
         outdated: Compiled modules whose files are no longer those that were loaded, by path: a kernel that is started
             again would load the others.
     """
@@ -65,6 +68,7 @@ class LoadedCode:
         self._asked_before: bool = earlier is not None and earlier.asks_session
         self._memo: Memo = earlier._memo if earlier is not None else Memo()  # noqa: SLF001
         self.outdated: frozenset[str] = frozenset()
+        self.created: Mapping[str, Created] = {}
         self._digests: Mapping[str, str] | None = None
         self._count: int | None = None
         self._take_in(is_new=True)
@@ -92,6 +96,14 @@ class LoadedCode:
         """Tell what is different in files since this was executed."""
         self._take_in()
         return now.changes_since(self.snapshot)
+
+    def reusable(self, stale: Staleness) -> dict[str, Created]:
+        """Return the pipelines that calling their functions again would make as they are."""
+        return {
+            name: (create, pipeline)
+            for name, (create, pipeline) in self.created.items()
+            if name not in stale.modules and _is_plain(create) and create.__module__ in stale.pure - stale.modules
+        }
 
     def outdated_by(self, changes: FileChanges) -> frozenset[str]:
         """Return the paths of loaded compiled modules that are outdated after some changes of files."""
@@ -194,3 +206,13 @@ def _import_folder(project: Project) -> Path:
         if folder.name == part:
             folder = folder.parent
     return folder
+
+
+def _is_plain(function: Any) -> bool:
+    """Whether a function is the one that its module's source defines under that name, and nothing around it."""
+    return (
+        isinstance(function, FunctionType)
+        and function.__closure__ is None
+        and function.__code__.co_name in CALLED_AT_EACH_OPENING
+        and not hasattr(function, "__wrapped__")
+    )

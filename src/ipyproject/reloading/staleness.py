@@ -29,10 +29,12 @@ class Staleness:
     Attributes:
         modules: Names of the loaded modules to be executed again, or to be dropped where their file is gone.
         everything: A file that is not Python changed; any module may have read it, so all are stale.
+        pure: Modules whose functions of `CALLED_AT_EACH_OPENING` change nothing, and read nothing that changes.
     """
 
     modules: frozenset[str]
     everything: bool = False
+    pure: frozenset[str] = frozenset()
 
 
 def stale_modules(
@@ -71,7 +73,7 @@ def stale_modules(
     finder = _StaleFinder(loaded, seen, sources, memo)
     if names:
         finder.start(names, appeared)
-    return Staleness(frozenset(finder.stale & set(loaded)))
+    return Staleness(frozenset(finder.stale & set(loaded)), pure=frozenset(finder.pure))
 
 
 def is_extension(path: Path) -> bool:
@@ -91,6 +93,7 @@ class _StaleFinder:
     ) -> None:
         self._memo = memo
         self.stale: set[str] = set()
+        self.pure: set[str] = set()
         self._loaded = loaded
         self._dynamic = dynamic_imports
         self._sources = sources
@@ -107,10 +110,14 @@ class _StaleFinder:
         for name in changed:
             self._compare_imports(name)
         for name in self._graph.modules():
+            touched: set[str] = set()
             for facts in self._graph.facts(name):
                 uses = [use for called in CALLED_AT_EACH_OPENING for use in facts.definitions.get(called, ())]
                 if uses:
-                    self._mark_all(self._effects.of(name, facts, uses, "opening"))
+                    touched |= self._effects.of(name, facts, uses, "opening")
+            self._mark_all(touched)
+            if not touched:
+                self.pure.add(name)
         self._spread()
 
     def _mark_all(self, names: Iterable[str]) -> None:

@@ -144,7 +144,8 @@ class _Reload:
             ModuleTransaction(*self._before.projects(self._project), stale=modules) as transaction,
             self._prepared() as session,
         ):
-            with transaction.finder.journal.reads.noted():
+            reusable = self._code.reusable(stale) if self._code is not None and stale is not None else {}
+            with transaction.finder.journal.reads.noted(), current.creating_pipelines(reusable) as created:
                 pipelines = session.pipelines
             replaced = transaction.replaced
             self._load_context(session, replaced.keys())
@@ -162,8 +163,11 @@ class _Reload:
             with transaction.as_before():
                 self._before.close()
         if self._code is None:
-            return session, LoadedCode(self._project, self._snapshot, transaction.finder, pipelines)
-        return session, self._code.renewed(self._snapshot, transaction.finder, pipelines, replaced.keys())
+            code = LoadedCode(self._project, self._snapshot, transaction.finder, pipelines)
+        else:
+            code = self._code.renewed(self._snapshot, transaction.finder, pipelines, replaced.keys())
+        code.created = created
+        return session, code
 
     @contextmanager
     def _prepared(self) -> Iterator[Session]:
