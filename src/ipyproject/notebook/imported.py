@@ -26,7 +26,7 @@ class CellReader:
             cells: Executed code, in order; cells that don't parse are skipped.
         """
         if len(cells) < self._read or (self._read and cells[self._read - 1] != self._last):
-            self.__init__()  # type: ignore[misc]  # the history was reset
+            self._read, self._names = 0, ImportedNames()  # the history was reset
         for cell in cells[self._read :]:
             self._take(cell)
         self._read = len(cells)

@@ -107,9 +107,10 @@ class LoadedCode:
 
     def outdated_by(self, changes: FileChanges) -> frozenset[str]:
         """Return the paths of loaded compiled modules that are outdated after some changes of files."""
-        loaded = {getattr(module, "__file__", None) for module in self._modules().values()}
-        gone = (*changes.code.changed, *changes.code.removed)
-        return self.outdated | {str(path) for path in gone if is_extension(path) and str(path) in loaded}
+        gone = {str(path) for path in (*changes.code.changed, *changes.code.removed) if is_extension(path)}
+        if not gone:
+            return self.outdated  # nearly always: the loaded modules need not be looked through
+        return self.outdated | (gone & {getattr(module, "__file__", None) for module in self._modules().values()})
 
     def stale(self, changes: FileChanges) -> Staleness:
         """Tell what must be executed again for some changes of files."""

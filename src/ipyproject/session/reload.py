@@ -244,8 +244,9 @@ class _Before:
         if last is None or last.project != project:
             return None
         known = last.snapshot
-        is_comparable = known is not None and known.conf_source == snapshot.conf_source
-        return last.kept(files_unchanged=known is not None and is_comparable and not snapshot.changes_since(known).conf)
+        if known is None or known.conf_source != snapshot.conf_source:
+            return last.kept(files_unchanged=False)
+        return last.kept(files_unchanged=not snapshot.changes_since(known).conf)
 
     def live_catalog(self, new: Session) -> Catalog | None:
         """Return the catalog whose data in memory a new session may keep: that of the last one on the same ground."""
