@@ -6,12 +6,13 @@ import importlib
 import importlib.util
 import sys
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipyproject import current
 from ipyproject.errors import ProjectNotFoundError
-from ipyproject.importing import explained, is_own_package, project_modules
+from ipyproject.importing import Belonging, explained, project_modules
 from ipyproject.project import CONF_FOLDER, Project, find_project, read_project, working_directory
 from ipyproject.settings import Settings, load_settings
 
@@ -151,12 +152,23 @@ def _place_of(project: Project) -> tuple[str, Path | None]:
 
 
 def _modules_of(project: Project | None) -> list[str]:
-    return project_modules(*_place_of(project)) if project is not None else []
+    return project_modules(project) if project is not None else []
 
 
 def _strangers(project: Project) -> list[str]:
     """Modules of the project's package that were imported from somewhere else, such as an installed copy."""
-    if project.source_dir is None or is_own_package(project):
+    if project.source_dir is None:
         return []
-    own = set(_modules_of(project))
-    return [name for name in project_modules(project.package_name, None) if name not in own]
+    belongs = Belonging(project)
+    package = project.package_name
+    strange = [
+        name
+        for name, module in list(sys.modules.items())
+        if (name == package or name.startswith(f"{package}.")) and module is not None and not belongs(name, module)
+    ]
+    for name in accumulate(package.split(".")[:-1], "{}.{}".format):
+        module = sys.modules.get(name)
+        # A namespace package is shared with others; an ordinary one elsewhere would be in the way.
+        if getattr(module, "__file__", None) is not None and not belongs(name, module):
+            strange.append(name)
+    return strange

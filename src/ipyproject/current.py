@@ -9,9 +9,10 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ipyproject.errors import ProjectNotFoundError
+from ipyproject.errors import ProjectNotFoundError, SessionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -49,7 +50,7 @@ class CodeInfo(Protocol):
     finder: Any
 
 
-Created = tuple[Any, Any]  # a function create_pipeline and the pipeline that it made
+_WAITING_SECONDS = 0.1
 
 
 @dataclass(slots=True)
@@ -59,8 +60,8 @@ class _Current:
     code: Any = None
     sessions: list[Any] = field(default_factory=list)
     times_asked: int = 0
-    created: dict[str, Created] | None = None
-    reusable: Mapping[str, Created] = field(default_factory=dict)
+    reload_lock: RLock = field(default_factory=RLock)
+    is_reloading: bool = False
 
 
 _current = _Current()
@@ -128,33 +129,27 @@ def times_asked() -> int:
 
 
 @contextmanager
-def creating_pipelines(reusable: Mapping[str, Created]) -> Iterator[dict[str, Created]]:
-    """Let pipelines that would be made again in the block, as they are, be taken instead.
+def only_reload(while_waiting: Callable[[], object]) -> Iterator[None]:
+    """Let one reload at a time go on in the block; another thread's waits.
 
     Args:
-        reusable: Module -> its function ``create_pipeline`` and the pipeline that it made, where calling the function
-            again would make the same and change nothing.
+        while_waiting: Called several times a second meanwhile; may raise.
 
-    Yields:
-        Module -> function and pipeline, of all that were made or taken in the block.
+    Raises:
+        SessionError: Code that is executed by a reload asks for another one.
     """
-    before = _current.created, _current.reusable
-    created: dict[str, Created] = {}
-    _current.created, _current.reusable = created, reusable
+    while not _current.reload_lock.acquire(timeout=_WAITING_SECONDS):
+        while_waiting()
     try:
-        yield created
+        if _current.is_reloading:
+            raise SessionError("A reload is going on, and its code asks for another one.", "Reload from outside.")
+        _current.is_reloading = True
+        try:
+            yield
+        finally:
+            _current.is_reloading = False
     finally:
-        _current.created, _current.reusable = before
-
-
-def created_pipeline(module: str, create: Callable[[], Any]) -> Any:
-    """Return what a module's function ``create_pipeline`` makes, or has made before it (see `creating_pipelines`)."""
-    function, pipeline = _current.reusable.get(module, (None, None))
-    if function is not create:
-        pipeline = create()
-    if _current.created is not None:
-        _current.created[module] = create, pipeline
-    return pipeline
+        _current.reload_lock.release()
 
 
 def open_sessions() -> tuple[Any, ...]:

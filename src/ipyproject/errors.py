@@ -17,6 +17,8 @@ The tree::
     ├── SessionError                a step that the session's state does not allow
     └── HistoryError                a record that can't be found or a store that can't be used
 
+``Interrupted`` (a KeyboardInterrupt) says how things are after Ctrl-C.
+
 The message of each names the culprit, then says what to do next. IPython shows it without a traceback, and the
 command line as one ``Error:`` line; our own bugs are other exceptions and keep theirs.
 """
@@ -116,6 +118,14 @@ class SessionError(ProjectError):
 
 class HistoryError(ProjectError):
     """A record can't be found, or the store can't be used."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user has interrupted something that was then put in order; the message says how things are now."""
+
+    def _render_traceback_(self) -> list[str]:
+        """IPython's protocol for exceptions that say themselves how they are shown."""
+        return [f"KeyboardInterrupt: {self}"]
 
 
 def described(error: BaseException, most: int = 400) -> str:

@@ -7,6 +7,7 @@ import os
 import sys
 import sysconfig
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -14,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 from ipyproject.errors import ProjectCodeError, ProjectError, described
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from types import TracebackType
 
     from ipyproject.project import Project
 
 _OWN_FOLDER = str(Path(__file__).parent)
+_LIBRARY_FOLDERS = frozenset({"site-packages", "dist-packages", "node_modules"})
 _LIBRARIES = tuple({sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
@@ -67,69 +69,83 @@ def explained(doing: str, project: Project | None = None) -> Iterator[None]:
         ) from error
 
 
-def project_modules(package_name: str, source_dir: Path | None) -> list[str]:
+def project_modules(project: Project) -> list[str]:
     """Return the names of the loaded modules that belong to a project, in the order in which they were loaded.
 
-    A module belongs to the project when its top-level package lies directly in the source folder. (An environment that
-    happens to lie under the source folder does not belong to it: its packages lie deeper.) Of an installed project
-    only the package itself does.
+    A module is the project's by its file, whatever name it was imported by and however ``sys.path`` leads there; of an
+    installed project the package and what lies in it are. Blocked imports (``sys.modules[name] = None``) are left out.
+    """
+    belongs = Belonging(project)
+    return [name for name, module in list(sys.modules.items()) if module is not None and belongs(name, module)]
+
+
+class Belonging:
+    """Tells what belongs to a project: cheap, since it is asked of every module there is.
 
     Args:
-        package_name: The project's package; matched as a package, never as a string prefix.
-        source_dir: The folder on ``sys.path`` that holds it, or None for an installed project.
+        project: The project.
     """
-    owned: dict[str, bool] = {"__main__": False}
-    names = []
-    for name in list(sys.modules):
-        top = name.partition(".")[0]
-        if source_dir is None:
-            owned[top] = top == package_name
-        elif top not in owned:
-            # A package whose import failed is gone, and what it had imported of itself is still there.
-            owned[top] = _lies_directly_in(sys.modules.get(top, sys.modules.get(name)), top, source_dir)
-        if owned[top]:
-            names.append(name)
-    return names
 
+    def __init__(self, project: Project) -> None:
+        self._package = project.package_name
+        self._folder = os.path.realpath(project.source_dir) if project.source_dir is not None else None
+        self._is_flat = project.source_dir == project.root
 
-def is_own_package(project: Project) -> bool:
-    """Whether the project's package is loaded, and from its source folder."""
-    top = project.package_name.partition(".")[0]
-    module = sys.modules.get(top)
-    return module is not None and project.source_dir is not None and _lies_directly_in(module, top, project.source_dir)
-
-
-def _lies_directly_in(module: Any, top: str, folder: Path) -> bool:
-    """Whether a loaded module comes from the top-level module or package of a name in a folder.
-
-    By text, not by path: it is asked of every top-level module there is.
-
-    Args:
-        module: What ``sys.modules`` holds: the top-level module, or one below it.
-        top: The top-level name.
-        folder: The folder.
-    """
-    own_file, own_folder = f"{folder}{os.sep}{top}.py", f"{folder}{os.sep}{top}{os.sep}"
-    if module is None:  # an import that somebody blocked
-        return Path(own_folder).is_dir() or Path(own_file).is_file()
-    file, path = _attribute(module, "__file__"), _attribute(module, "__path__")
-    if isinstance(file, str):
-        return file == own_file or file.startswith(own_folder)
-    if path is not None:
-        try:
-            return any(f"{entry}{os.sep}".startswith(own_folder) for entry in path)
-        except TypeError:
+    def __call__(self, name: str, module: Any) -> bool:
+        """Whether what ``sys.modules`` holds under a name is one of the project's modules."""
+        if name == "__main__":
             return False
-    # An object that a module put in its own place tells nothing of where it came from.
-    return not isinstance(module, ModuleType) and Path(own_file).is_file()
+        if self._folder is None:
+            return name == self._package or name.startswith(f"{self._package}.")
+        namespace = vars(module) if isinstance(module, ModuleType) else {}
+        file = namespace.get("__file__")
+        if isinstance(file, str):
+            return self.has_file(name, file)
+        if "__path__" in namespace:
+            return self.has_folders(name, namespace["__path__"])
+        # An object that a module put in its own place need not tell where it came from.
+        return not isinstance(module, ModuleType) and _is_module_file(self._folder, name)
+
+    def has_file(self, name: str, file: str) -> bool:
+        """Whether a file, imported by a name, is one of the project's modules."""
+        if self._folder is None:
+            return name == self._package or name.startswith(f"{self._package}.")
+        inner = _inner_path(file, self._folder)
+        return inner is not None and not (
+            # Beside its package, a project without a source folder may have anything; below it, other packages' files.
+            self._is_flat and inner.partition(os.sep)[0].partition(".")[0] != name.partition(".")[0]
+        )
+
+    def has_folders(self, name: str, folders: Iterable[Any]) -> bool:
+        """Whether a package without a file is the project's: one shared with others is nobody's own."""
+        try:
+            places = list(folders)
+        except Exception:  # noqa: BLE001  (anything may lie in sys.modules)
+            return False
+        return bool(places) and all(isinstance(place, str) and self.has_file(name, place) for place in places)
 
 
-def _attribute(module: Any, name: str) -> Any:
-    """Ask anything that may lie in ``sys.modules``; some objects there raise for every name, or answer nonsense."""
-    try:
-        return getattr(module, name, None)
-    except Exception:  # noqa: BLE001
+@lru_cache(maxsize=1 << 14)
+def _inner_path(file: str, folder: str) -> str | None:
+    """Return a file's path below a source folder, all links resolved; None for one elsewhere, or of an environment."""
+    real = os.path.realpath(file)
+    if real != folder and not real.startswith(f"{folder}{os.sep}"):
         return None
+    inner = real[len(folder) + 1 :]
+    parts = inner.split(os.sep)
+    is_library = any(part.startswith(".") or part in _LIBRARY_FOLDERS for part in parts[:-1])
+    return None if is_library or real.startswith(_libraries_below(folder)) else inner
+
+
+@lru_cache(maxsize=64)
+def _libraries_below(folder: str) -> tuple[str, ...]:
+    libraries = {os.path.realpath(library) for library in _LIBRARIES}
+    return tuple(f"{library}{os.sep}" for library in libraries if library.startswith(f"{folder}{os.sep}"))
+
+
+def _is_module_file(folder: str, name: str) -> bool:
+    inner = os.path.join(folder, *name.split("."))  # noqa: PTH118 - as above, by text
+    return any(os.path.isfile(file) for file in (f"{inner}.py", os.path.join(inner, "__init__.py")))  # noqa: PTH113, PTH118
 
 
 def _place(error: BaseException, project: Project | None) -> str | None:

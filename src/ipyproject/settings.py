@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +16,7 @@ from ipyproject.importing import import_project_module
 if TYPE_CHECKING:
     from ipyproject.project import Project
 
+KEEP = "RELOAD_KEEP"
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -48,6 +51,8 @@ class Settings:
         session_environment: Names and patterns (``AWS_*``) of environment variables that sessions record beside
             ``IPYPROJECT_*`` (``SESSION_ENVIRONMENT``).
         runner: The runner's name or its class (``RUNNER``).
+        reload_keep: Modules that a reload leaves as they are, whatever happens, with those below them
+            (``RELOAD_KEEP``).
     """
 
     hooks: tuple[object, ...] = ()
@@ -57,6 +62,7 @@ class Settings:
     session_store: str | None = None
     session_environment: tuple[str, ...] = ()
     runner: str | type = "sequential"
+    reload_keep: tuple[str, ...] = ()
 
 
 def load_settings(project: Project) -> Settings:
@@ -83,6 +89,28 @@ def load_settings(project: Project) -> Settings:
             raise SettingsError(f"{where}: unknown setting {key}.", did_you_mean(key, _READERS, "Known settings"))
         values[key.lower()] = _READERS[key](value, f"{where}: {key}")
     return Settings(**values)
+
+
+def reload_keep(project: Project) -> tuple[str, ...]:
+    """Return what ``RELOAD_KEEP`` says, before ``settings.py`` is executed: by then it is too late to keep a module.
+
+    It is read where it is written as a tuple or a list of texts. Anything else counts as it was when the settings were
+    executed last.
+    """
+    file = project.package_dir / "settings.py"
+    try:
+        source = file.read_bytes()
+        tree = ast.parse(source) if KEEP.encode() in source else None
+    except (OSError, SyntaxError, ValueError):
+        tree = None
+    for statement in reversed(tree.body) if tree is not None else ():
+        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        if any(isinstance(target, ast.Name) and target.id == KEEP for target in targets):
+            try:
+                return _texts(ast.literal_eval(getattr(statement, "value")), KEEP)  # noqa: B009 - either kind has it
+            except (ValueError, TypeError, SettingsError):
+                return _texts(getattr(sys.modules.get(f"{project.package_name}.settings"), KEEP, ()), KEEP)
+    return ()
 
 
 def _text(value: object, where: str) -> str:
@@ -165,4 +193,5 @@ _READERS: dict[str, Callable[[object, str], Any]] = {
     "SESSION_STORE": _text,
     "SESSION_ENVIRONMENT": _texts,
     "RUNNER": _runner,
+    KEEP: _texts,
 }

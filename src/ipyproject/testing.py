@@ -14,6 +14,7 @@ import pytest
 
 from ipyproject import current
 from ipyproject.importing import project_modules
+from ipyproject.project import Project
 from ipyproject.runners import Runner
 from ipyproject.session import Session
 
@@ -87,6 +88,11 @@ class ProjectFolder:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(dedent(text).lstrip("\n"), encoding="utf-8")
 
+    def described(self) -> Project:
+        """Return the project as its layout says, whatever its files hold."""
+        source = self.root / "src"
+        return Project(self.root, self.package, self.package, source, source / self.package, self.root / "conf")
+
     def open(self, **options: Any) -> Session:
         """Open a session on it; the options are those of :meth:`ipyproject.Session.create`."""
         return Session.create(self.root, **options)
@@ -133,6 +139,6 @@ def make_project(tmp_path: Path) -> Iterator[Callable[..., ProjectFolder]]:
     while (session := current.current_session()) is not None:
         session.close()
     for project in made:
-        for name in project_modules(project.package, project.root / "src"):
+        for name in project_modules(project.described()):
             del sys.modules[name]
     current.reset()

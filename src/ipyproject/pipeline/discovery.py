@@ -8,7 +8,7 @@ from pathlib import Path
 from reprlib import repr as shown
 from typing import TYPE_CHECKING
 
-from ipyproject.current import created_pipeline, current_project
+from ipyproject.current import current_project
 from ipyproject.errors import PipelineError
 from ipyproject.importing import explained, import_project_module
 from ipyproject.pipeline.pipeline import Pipeline
@@ -115,7 +115,7 @@ def _created(module: ModuleType, project: Project) -> Pipeline:
             "Add one that returns a Pipeline (import it in the __init__.py), or let the name begin with '_'.",
         )
     with explained(f"creating the pipeline of {module.__name__}", project):
-        pipeline = created_pipeline(module.__name__, create)
+        pipeline = create()
     if not isinstance(pipeline, Pipeline):
         raise PipelineError(f"create_pipeline() in {module.__file__} returned {shown(pipeline)}.", "Return a Pipeline.")
     return pipeline

@@ -2,82 +2,72 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import contextmanager
+from functools import lru_cache
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from threading import Thread
-from types import FunctionType
+from threading import RLock, Thread, local
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.importing import project_modules
-from ipyproject.reloading.effects import Memo
-from ipyproject.reloading.snapshot import Snapshot
-from ipyproject.reloading.sources import SourceCache
-from ipyproject.reloading.staleness import CALLED_AT_EACH_OPENING, Staleness, is_extension, stale_modules
+from ipyproject.pipeline import PipelineRegistry
+from ipyproject.reloading.finder import ExecutedSource, ProjectFinder
+from ipyproject.reloading.libraries import Libraries
+from ipyproject.reloading.load import is_compiled
+from ipyproject.reloading.naming import NamedModules, named_modules, with_parents
+from ipyproject.reloading.observation import Observation
+from ipyproject.reloading.snapshot import Snapshot, content_digest
+from ipyproject.reloading.stale import KnownModule, stale_modules
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-    from types import ModuleType
+    from collections.abc import Collection, Iterator, Mapping
 
-    from ipyproject.current import Created
-    from ipyproject.pipeline import PipelineRegistry
     from ipyproject.project import Project
-    from ipyproject.reloading.snapshot import FileChanges
-    from ipyproject.reloading.transaction import ProjectFinder
+    from ipyproject.reloading.load import Load
+    from ipyproject.reloading.snapshot import FileChanges, LayerChanges
 
+_FEW = 20  # sources that are read in no time
 _BY_HAND = b"executed by hand"  # no file's digest: the module counts as changed
 
 
 class LoadedCode:
     """What was executed of a project, from which sources, and the pipelines that it gave.
 
-    Made by a reload that succeeded; the next one asks it what is stale.
-
     Args:
         project: The project.
-        snapshot: Its files as they were when it was executed.
-        finder: What has executed its modules, and will execute those that are imported later.
-        pipelines: Its pipelines.
-        earlier: What an earlier reload has loaded; of the modules that were not executed again it still holds.
+        snapshot: Its files before anything was executed.
 
     Attributes:
         project: The project.
         snapshot: Its files as they were when it was executed.
-        finder: What executes its modules.
+        finder: Finds its modules; one that is imported outside a load is observed from here.
         pipelines: Its pipelines.
-        created: Module -> its function ``create_pipeline`` and what that has made.
         outdated: Compiled modules whose files are no longer those that were loaded, by path: a kernel that is started
             again would load the others.
+        asks_session: Code has asked for the current session while it was imported: it is made for that one.
     """
 
-    def __init__(
-        self,
-        project: Project,
-        snapshot: Snapshot,
-        finder: ProjectFinder,
-        pipelines: PipelineRegistry,
-        earlier: LoadedCode | None = None,
-    ) -> None:
+    def __init__(self, project: Project, snapshot: Snapshot) -> None:
         self.project = project
-        self.finder = finder
-        self.pipelines = pipelines
         self.snapshot = snapshot
-        self._sources: SourceCache = (
-            earlier._sources if earlier is not None else SourceCache([_import_folder(project)])  # noqa: SLF001
-        )
-        self._imported: dict[str, set[str]] = earlier._imported if earlier is not None else {}  # noqa: SLF001
-        self._asked_before: bool = earlier is not None and earlier.asks_session
-        self._memo: Memo = earlier._memo if earlier is not None else Memo()  # noqa: SLF001
+        self.finder = ProjectFinder(project, self)
+        self.pipelines = PipelineRegistry({})
         self.outdated: frozenset[str] = frozenset()
-        self.created: Mapping[str, Created] = {}
+        self.asks_session = False
+        self._libraries = Libraries()
+        self._sources: dict[str, ExecutedSource] = {}
+        self._named: dict[str, tuple[bytes, NamedModules]] = {}
+        self._seen: dict[str, set[str]] = {}
+        self._touched: set[str] = set()
+        self._told: set[tuple[str, ...]] = set()
         self._digests: Mapping[str, str] | None = None
-        self._count: int | None = None
-        self._take_in(is_new=True)
-        finder.settle()
+        self._count = 0, 0
+        self._lock = RLock()
+        self._here = local()
 
-    @property
-    def asks_session(self) -> bool:
-        """Whether code has asked for the current session while it was imported: it is made for that one."""
-        return self.finder.journal.reads.asks_session or self._asked_before
+    # -- looking at files
 
     def look(self, conf_source: Path | None = None, *, previous: Snapshot | None = None) -> Snapshot:
         """Look at the project's files, and at what its code has read.
@@ -86,7 +76,6 @@ class LoadedCode:
             conf_source: The configuration; by default the one that was looked at last.
             previous: An earlier snapshot; by default the last one.
         """
-        self._take_in()
         known = previous if previous is not None else self.snapshot
         return Snapshot.take(
             self.project, conf_source or self.snapshot.conf_source, previous=known, reads=self.snapshot.reads
@@ -94,126 +83,236 @@ class LoadedCode:
 
     def changes(self, now: Snapshot) -> FileChanges:
         """Tell what is different in files since this was executed."""
-        self._take_in()
         return now.changes_since(self.snapshot)
-
-    def reusable(self, stale: Staleness) -> dict[str, Created]:
-        """Return the pipelines that calling their functions again would make as they are."""
-        return {
-            name: (create, pipeline)
-            for name, (create, pipeline) in self.created.items()
-            if name not in stale.modules and _is_plain(create) and create.__module__ in stale.pure - stale.modules
-        }
 
     def outdated_by(self, changes: FileChanges) -> frozenset[str]:
         """Return the paths of loaded compiled modules that are outdated after some changes of files."""
-        gone = {str(path) for path in (*changes.code.changed, *changes.code.removed) if is_extension(path)}
+        gone = {str(path) for path in (*changes.code.changed, *changes.code.removed) if _is_extension(path)}
         if not gone:
             return self.outdated  # nearly always: the loaded modules need not be looked through
-        return self.outdated | (gone & {getattr(module, "__file__", None) for module in self._modules().values()})
+        return self.outdated | (gone & {getattr(module, "__file__", None) for module in self.modules().values()})
 
-    def stale(self, changes: FileChanges) -> Staleness:
-        """Tell what must be executed again for some changes of files."""
-        modules = self._modules()
+    # -- what is stale
+
+    def observe(self, modules: Mapping[str, Any] | None = None) -> Observation:
+        """Look at modules, by default at all that are loaded, before some of them are executed again."""
+        return Observation(self.modules() if modules is None else modules, self._libraries)
+
+    def stale(self, changes: FileChanges, observation: Observation, kept: Collection[str] = ()) -> set[str]:
+        """Tell which modules must be executed again for some changes of files.
+
+        Args:
+            changes: The changes.
+            observation: Has looked at the modules.
+            kept: Modules that stay whatever happens.
+        """
+        reached = observation.reaches()
         if changes.other or changes.metadata or changes.read:  # any module may have read it
-            return Staleness(frozenset(modules), everything=True)
-        code = changes.code
-        return stale_modules(
-            modules,
-            set(code.changed),
-            set(code.removed),
-            set(code.added),
-            dynamic_imports=self._dynamic_imports(),
-            sources=self._sources,
-            memo=self._memo,
-        )
+            return set(reached) - set(kept)
+        modules = {
+            name: KnownModule(self._names_of(name), self._seen.get(name, ()), reached[name], name in self._touched)
+            for name in reached
+        }
+        changed = self._changed_modules(changes.code)
+        now = {name: read for name in changed if name in self._sources and (read := self._read_again(name)) is not None}
+        return stale_modules(modules, changed, now, kept)
 
-    def _dynamic_imports(self) -> dict[str, set[str]]:
-        """Return the modules that were seen to import others than their sources say: a library did it for them."""
-        found = {}
-        for name, imported in self._imported.items():
-            facts = self._sources.of_executed(name)
-            imported.difference_update(facts.imports.names if facts is not None else ())
-            if imported:
-                found[name] = imported
+    def _changed_modules(self, changes: LayerChanges) -> set[str]:
+        """Return the names of the modules whose files have changed, as they are, or would be, imported."""
+        changed = [path for path in changes.changed if not _is_extension(path)]
+        come_or_gone = [path for path in (*changes.added, *changes.removed) if path.suffix != ".pyc"]
+        names = {name for path in (*changed, *come_or_gone) for name in self._names_of_file(path)}
+        if come_or_gone:
+            modules = self.modules()
+            packages = {name: places for name, module in modules.items() if (places := _real_places(module))}
+            names = names.union(*(self._names_at(path, packages) for path in come_or_gone))
+            names |= self._affected_packages(names, modules)
+        return names
+
+    def _names_of_file(self, path: Path) -> set[str]:
+        """Return the names under which a file was executed."""
+        alike = {name: source.path for name, source in self._sources.items() if source.path.endswith(path.name)}
+        real = os.path.realpath(path)
+        return {name for name, file in alike.items() if os.path.realpath(file) == real}
+
+    def _names_at(self, path: Path, packages: Mapping[str, Collection[str]]) -> set[str]:
+        """Return the names by which a file, or a folder without modules, is imported, once it is there."""
+        short = path.name.partition(".")[0]
+        real = os.path.realpath(path.parent)
+        tops = [os.path.realpath(self.project.source_dir)] if self.project.source_dir is not None else []
+        found = {f"{name}.{short}" for name, places in packages.items() if real in places}
+        found |= {short} if real in tops else set()
+        for top in tops:
+            if real.startswith(f"{top}{os.sep}"):
+                found.add(".".join([*real[len(top) + 1 :].split(os.sep), short]))
+        return {name.removesuffix(".__init__") for name in found if name != "__init__"}
+
+    def _affected_packages(self, names: Collection[str], modules: Mapping[str, Any]) -> set[str]:
+        """Return the packages that are others because a module below them came or is gone."""
+        found = set()
+        for name in names:
+            *parents, _ = with_parents(name)
+            for parent in parents:
+                module = modules.get(parent)
+                if module is None:
+                    found.add(parent)  # a folder that only now is a package
+                elif getattr(module, "__file__", None) is None:
+                    if not any(os.path.isdir(place) for place in _real_places(module)):  # noqa: PTH112 - texts all along
+                        found.add(parent)
+            parent, _, short = name.rpartition(".")
+            source = self._sources.get(parent)
+            if source is not None and short.encode() in source.source:
+                found.add(parent)  # it may have an attribute of that name, which the import of the module replaces
         return found
 
+    def _names_of(self, name: str) -> NamedModules:
+        """Return what the source of a module names, as it was executed."""
+        source = self._sources.get(name) or _not_executed_here(sys.modules.get(name))
+        if source is None:
+            return NamedModules()  # a folder, or a compiled module: nothing executes it again
+        known = self._named.get(name)
+        if known is None or known[0] != source.digest:
+            named = named_modules(source.source, name, is_package=source.is_package)
+            known = self._named[name] = source.digest, named
+        return known[1]
+
+    def _read_again(self, name: str) -> NamedModules | None:
+        source = self._sources[name]
+        try:
+            return named_modules(Path(source.path).read_bytes(), name, is_package=source.is_package)
+        except OSError:
+            return None
+
     def read_ahead(self) -> None:
-        """Read the sources in a thread, so that the first edit need not wait for it."""
-        Thread(target=self._sources.read_all, name="ipyproject-sources", daemon=True).start()
+        """Read in a thread what the sources name, if that is much, so that the first edit need not wait for it."""
+
+        def read() -> None:
+            for name in list(self._sources):
+                self._names_of(name)
+
+        if len(self._sources) - len(self._named) > _FEW:
+            Thread(target=read, name="ipyproject-sources", daemon=True).start()
+
+    # -- what is loaded
+
+    def modules(self) -> dict[str, Any]:
+        """Return the project's modules that are loaded, in the order in which their execution ended."""
+        loaded = {name: sys.modules[name] for name in project_modules(self.project)}
+        known = [name for name in list(self._sources) if name in loaded]
+        return {name: loaded[name] for name in dict.fromkeys([*known, *loaded])}
 
     def digests(self) -> Mapping[str, str]:
         """Return the loaded modules, each with a digest of the source that it was executed from."""
-        self._take_in()
         if self._digests is None:
-            self._digests = self._sources.digests(sys.modules)
+            self._digests = {name: source.digest.hex() for name, source in self._sources.items() if name in sys.modules}
         return self._digests
 
     def count(self) -> int:
         """Return how many modules of the project are loaded."""
-        self._take_in()
-        if self._count is None:
-            self._count = len(self._modules())
-        return self._count
+        every, count = self._count
+        if every != len(sys.modules):
+            count = len(project_modules(self.project))
+            self._count = len(sys.modules), count
+        return count
 
-    def renewed(
-        self, snapshot: Snapshot, finder: ProjectFinder, pipelines: PipelineRegistry, replaced: Collection[str]
-    ) -> LoadedCode:
-        """Return what is loaded after some modules were executed again.
+    def doubled(self) -> tuple[tuple[str, ...], ...]:
+        """Return the names of modules that are one file, loaded more than once; said once of each."""
+        files: dict[str, list[str]] = {}
+        for name, source in self._sources.items():
+            if name in sys.modules:
+                files.setdefault(_resolved(source.path), []).append(name)
+        found = {tuple(sorted(names)) for names in files.values() if len(names) > 1} - self._told
+        self._told |= found
+        return tuple(sorted(found))
+
+    # -- what was executed
+
+    def take(self, load: Load, touched: Collection[str], snapshot: Snapshot, pipelines: PipelineRegistry) -> None:
+        """Take in a load that succeeded.
 
         Args:
-            snapshot: The files as they were then.
-            finder: What has executed them.
-            pipelines: The pipelines that they gave.
-            replaced: Names of the modules that were stale; those that are gone are forgotten.
+            load: The load.
+            touched: Modules that others have touched meanwhile.
+            snapshot: The files as they were before it.
+            pipelines: The pipelines that it gave.
         """
-        for name in replaced:
-            if name not in finder.journal.executed:
-                self._sources.forget(name)
-                self._imported.pop(name, None)
-        renewed = LoadedCode(self.project, snapshot, finder, pipelines, self)
-        self._memo.prune(self._sources.known())
-        return renewed
+        with self._lock:
+            self.snapshot = snapshot
+            self.pipelines = pipelines
+            for name in load.stale:
+                for known in (self._sources, self._seen, self._named):
+                    if name not in load.observation.executed:
+                        known.pop(name, None)
+                self._touched.discard(name)
+            self._take_in(load.observation, touched)
+            self.finder.codes.keep_only({source.path for source in self._sources.values()})
 
-    def _take_in(self, *, is_new: bool = False) -> None:
-        """Take note of what was executed, and from which sources: since the last reload, or by it."""
-        digests = {}
-        journal = self.finder.journal
-        if journal.reads.paths or journal.reads.folders:
-            found = journal.reads.of(self.project, self.snapshot.conf_source)
-            self.snapshot = self.snapshot.with_reads(found, journal.reads.written)
-        for name in list(journal.executed):
-            executed = journal.executed.pop(name)
-            by_hand = not is_new and self._sources.is_executed(name)
-            self._sources.executed(name, Path(executed.path), executed.source)
+    def _take_in(self, observation: Observation, touched: Collection[str], *, is_late: bool = False) -> None:
+        contents = {}
+        self._touched.update(touched)
+        self._digests = None
+        for name, executed in observation.executed.items():
             # What was executed a second time, by importlib.reload() or by %autoreload, has left others as they were.
-            digests[executed.path] = _BY_HAND if by_hand else executed.digest
-            self._imported.setdefault(name, set()).update(journal.seen.pop(name, ()))
-        if digests:
-            self._digests = self._count = None
-            self.snapshot = self.snapshot.with_contents(digests)
+            is_by_hand = is_late and name in self._sources
+            self._sources.pop(name, None)
+            self._sources[name] = executed
+            contents[executed.path] = _BY_HAND if is_by_hand else executed.digest
+            self._seen[name] = observation.seen.get(name, set())
+        found = observation.reads.of(self.project, self.snapshot.conf_source)
+        if found:
+            self.snapshot = self.snapshot.with_reads(found, observation.reads.written)
+        if contents:
+            self.snapshot = self.snapshot.with_contents(contents)
+        self.asks_session |= observation.reads.asks_session
 
-    def _modules(self) -> dict[str, ModuleType]:
-        names = project_modules(self.project.package_name, self.project.source_dir)
-        return {name: sys.modules[name] for name in names if sys.modules[name] is not None}
+    def import_begins(self, name: str) -> None:
+        """Take note that a module is looked for, outside a load."""
+        late: Observation | None = getattr(self._here, "late", None)
+        if late is not None:
+            late.import_begins(name)
+
+    @contextmanager
+    def executing(self, name: str, executed: ExecutedSource) -> Iterator[None]:
+        """Observe the execution of a module that is imported outside a load."""
+        late: Observation | None = getattr(self._here, "late", None)
+        if late is not None:
+            with late.executing(name, executed):
+                yield
+            return
+        late = self._here.late = self.observe()
+        try:
+            with late.executing(name, executed):
+                yield
+        finally:
+            self._here.late = None
+            with self._lock:
+                self._take_in(late, late.touched(), is_late=True)
 
 
-def _import_folder(project: Project) -> Path:
-    """Return the folder in which an import finds the project's package."""
-    if project.source_dir is not None:
-        return project.source_dir
-    folder = project.package_dir
-    for part in reversed(project.package_name.split(".")):
-        if folder.name == part:
-            folder = folder.parent
-    return folder
+def _is_extension(path: Path) -> bool:
+    """Whether a file is a compiled module: such a one can't be executed again in the same process."""
+    return path.name.endswith(tuple(EXTENSION_SUFFIXES))
 
 
-def _is_plain(function: Any) -> bool:
-    """Whether a function is the one that its module's source defines under that name, and nothing around it."""
-    return (
-        isinstance(function, FunctionType)
-        and function.__closure__ is None
-        and function.__code__.co_name in CALLED_AT_EACH_OPENING
-        and not hasattr(function, "__wrapped__")
-    )
+def _not_executed_here(module: Any) -> ExecutedSource | None:
+    """Return the source of a module that was imported before anybody observed it."""
+    file = getattr(module, "__file__", None)
+    if not isinstance(file, str) or is_compiled(module):
+        return None
+    try:
+        source = Path(file).read_bytes()
+    except OSError:
+        return None
+    return ExecutedSource(file, source, content_digest(source))
+
+
+@lru_cache(maxsize=1 << 14)
+def _resolved(path: str) -> str:
+    return os.path.realpath(path)
+
+
+def _real_places(module: Any) -> list[str]:
+    try:
+        return [os.path.realpath(place) for place in getattr(module, "__path__", ())]
+    except Exception:  # noqa: BLE001  (anything may lie in sys.modules)
+        return []

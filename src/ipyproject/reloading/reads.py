@@ -11,7 +11,6 @@ import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from threading import local
 from typing import TYPE_CHECKING, Any
 
 from ipyproject import current
@@ -28,8 +27,8 @@ _MODULES = (".py", ".pyc", ".so", ".pyd")
 _NOT_CODES = frozenset({".git", ".ipyproject", "__pycache__", "site-packages", "node_modules"})
 _WRITING = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
-_here = local()
-_installed: list[bool] = []  # an audit hook can't be taken out again, so there is one for all
+_noting: list[Reads] = []  # an audit hook can't be taken out again, so there is one for all
+_installed: list[bool] = []
 
 
 class Reads:
@@ -50,16 +49,16 @@ class Reads:
 
     @contextmanager
     def noted(self) -> Iterator[None]:
-        """Take note of what is read in the block, by its thread."""
+        """Take note of what is read in the block, by whatever thread: code may have others read for it."""
         if not _installed:
             _installed.append(True)
             sys.addaudithook(_audit)
-        outer, asked = getattr(_here, "reads", None), current.times_asked()
-        _here.reads = self
+        asked = current.times_asked()
+        _noting.append(self)
         try:
             yield
         finally:
-            _here.reads = outer
+            _noting.remove(self)
             self.asks_session |= current.times_asked() != asked
 
     def of(self, project: Project, conf_source: Path) -> set[str]:
@@ -79,15 +78,17 @@ class Reads:
 
 
 def _audit(event: str, args: tuple[Any, ...]) -> None:
-    if event not in _EVENTS:
+    if not _noting or event not in _EVENTS:
         return
-    reads = getattr(_here, "reads", None)
-    if reads is None or sys._getframe(1).f_code.co_filename.startswith(_IMPORTING):  # noqa: SLF001 - documented
+    if sys._getframe(1).f_code.co_filename.startswith(_IMPORTING):  # noqa: SLF001 - documented
         return
     path = args[0] if args and args[0] is not None else os.curdir
-    if isinstance(path, (str, bytes, os.PathLike)):
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        return
+    absolute = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - no links are resolved
+    for reads in list(_noting):
         noted = reads.folders if event != _OPEN else reads.written if _is_for_writing(args) else reads.paths
-        noted.add(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100 - no links are resolved
+        noted.add(absolute)
 
 
 def _is_for_writing(args: tuple[Any, ...]) -> bool:

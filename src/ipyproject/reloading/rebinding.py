@@ -110,7 +110,7 @@ def held_modules(
         if not name.startswith("_") or homes.is_imported(name):
             held.update(module for module, _ in homes.of(name, value))
     for name, module in list(sys.modules.items()):
-        if name not in before and issubclass(type(module), ModuleType):
+        if name not in before and issubclass(type(module), ModuleType) and not name.startswith("shop"):
             for value in list(vars(module).values()):
                 held.update(home for home, _ in homes.of("", value))
     return held

@@ -56,6 +56,7 @@ class Changes:
         nodes: Names of nodes whose function's code, inputs, outputs or tags differ.
         names: What was done to names in the notebook.
         outdated: Files of loaded compiled modules that are others now; only a restart of the kernel loads them.
+        doubled: Names of modules that are one file, imported more than once; each is said once.
     """
 
     executed: Mapping[str, str] = field(default_factory=dict)
@@ -68,6 +69,7 @@ class Changes:
     nodes: NameChanges = field(default_factory=NameChanges)
     names: Rebinding = field(default_factory=Rebinding)
     outdated: tuple[str, ...] = ()
+    doubled: tuple[tuple[str, ...], ...] = ()
 
 
 def compare_opened(before: Facts | None, now: Facts, executed: Mapping[str, str], names: Rebinding) -> Changes:

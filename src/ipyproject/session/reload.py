@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import gc
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ipyproject import current
 from ipyproject.bootstrap import make_current, unchanged_on_failure
-from ipyproject.errors import ProjectError, SessionError
+from ipyproject.errors import Interrupted, ProjectError, SessionError
+from ipyproject.interrupts import Interrupts
 from ipyproject.project import find_project, read_project
-from ipyproject.reloading import ImportedNames, LoadedCode, ModuleTransaction, Rebinding, Snapshot, held_modules, rebind
+from ipyproject.reloading import ImportedNames, Load, LoadedCode, Rebinding, Snapshot, held_modules, rebind
 from ipyproject.session.changes import Facts, compare_opened
 from ipyproject.session.opening import Kept, Opening, conf_source_of
 from ipyproject.session.origin import Origin
 from ipyproject.session.session import Session
+from ipyproject.settings import reload_keep
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, MutableMapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from ipyproject.catalog import Catalog
     from ipyproject.project import Project
-    from ipyproject.reloading.staleness import Staleness
+    from ipyproject.reloading.observation import Observation
 
 
 def reload_project(
@@ -36,6 +39,7 @@ def reload_project(
     origin: Origin | None = None,
     names: MutableMapping[str, Any] | None = None,
     imported: ImportedNames | None = None,
+    publish: Callable[[Session], object] | None = None,
     full: bool = False,
 ) -> Session:
     """Open a session on a project as its files are now; then close those that were open.
@@ -53,6 +57,8 @@ def reload_project(
         names: A namespace outside the project, such as a notebook's: names in it that are bound to objects of modules
             that are executed anew are bound to their successors.
         imported: Where names in it were imported from.
+        publish: Called with the new session as soon as it is in force, before those before it are closed: whatever
+            happens then, an interrupt included, what was handed out is the open session.
         full: Start clean: all code is executed. Otherwise only what is stale is, and what the open session's catalog
             holds in memory is kept for datasets whose definition is the same, if project, env and conf source are.
 
@@ -65,15 +71,23 @@ def reload_project(
         SessionError: A run of the open session is still going on.
     """
     __tracebackhide__ = True
-    before = _Before.now()
-    before.refuse_under_a_run()
-    project = before.project_at(project_path)
+    interrupts = Interrupts()
     opening = Opening(save_on_close, env, extra_params or {}, conf_source, origin or Origin())
-    reload = _Reload(before, project, opening, full=full, names=names, imported=imported)
-    facts = before.facts_of(project)
-    with _uncollected():
-        session = reload.open()
-    session.changes = compare_opened(facts, Facts.of(session, reload.code), reload.executed, reload.rebinding)
+    reload: _Reload | None = None
+    try:
+        with interrupts, _uncollected(), current.only_reload(interrupts.let_through):
+            with interrupts.allowed():
+                before = _Before.now()
+                before.refuse_under_a_run()
+                project = before.project_at(project_path)
+                reload = _Reload(before, project, opening, interrupts, full=full, names=names, imported=imported)
+                reload.publish = publish or reload.publish
+            session = reload.open()
+    except KeyboardInterrupt:
+        done = reload is not None and reload.is_done
+        raise Interrupted(
+            "the reload was done already." if done else "the reload was interrupted, and all is as it was before."
+        ) from None
     return session
 
 
@@ -97,6 +111,7 @@ class _Reload:
         before: _Before,
         project: Project,
         opening: Opening,
+        interrupts: Interrupts,
         *,
         full: bool,
         names: MutableMapping[str, Any] | None,
@@ -105,69 +120,97 @@ class _Reload:
         self._before = before
         self._project = project
         self._opening = opening
+        self._interrupts = interrupts
         self._full = full
-        self._code = None if full else before.code_of(project)
         # Before anything is executed: an edit that comes later is seen by the next reload.
         self._snapshot = before.snapshot_of(project)
         self._names = names
         self._imported = imported
-        self.rebinding = Rebinding(lost=before.lost_names())
-        self.executed: dict[str, str] = {}
+        self._facts = before.facts_of(project)
+        self._outdated: frozenset[str] = frozenset()
+        self.publish: Callable[[Session], object] = id
+        self.is_done = False
 
     def open(self) -> Session:
         """Return the new session; its record is open and those before it are closed."""
-        changes = self._code.changes(self._snapshot) if self._code is not None else None
-        if self._code is not None and changes is not None and not changes.of_code:
-            session, self.code = self._on_the_same_code(self._code), self._code
-            self._code.snapshot = self._snapshot
-        else:
-            session, self.code = self._on_new_code(self._code.stale(changes) if self._code and changes else None)
-            self.code.outdated = self._before.outdated(self._project, self._snapshot)
-        current.set_loaded_code(self.code)
-        session.begin()
-        session.snapshot = self._snapshot
-        if self.executed:
-            self.code.read_ahead()
-        return session
+        code = self._before.code_of(self._project)
+        if code is None:
+            code = LoadedCode(self._project, self._snapshot)
+            return self._on_new_code(code, None, code.observe({}))
+        changes = code.changes(self._snapshot)
+        if not (changes.of_code or self._full or code.asks_session):
+            return self._on_the_same_code(code)
+        self._outdated = code.outdated_by(changes)
+        with self._interrupts.allowed():
+            observation = code.observe()
+            is_all = self._full or code.asks_session
+            stale = None if is_all else code.stale(changes, observation, self._kept_modules(code))
+        return self._on_new_code(code, stale, observation)
 
     def _on_the_same_code(self, code: LoadedCode) -> Session:
-        with unchanged_on_failure(), self._prepared() as session:
+        with unchanged_on_failure(), self._interrupts.allowed(), self._prepared() as session:
             session.adopt(code.pipelines)
             self._load_context(session)
             self._before.refuse_under_a_run()
-        self._before.close()
+        code.snapshot = self._snapshot
+        self._finish(session, code, {}, Rebinding(lost=self._before.lost_names()))
         return session
 
-    def _on_new_code(self, stale: Staleness | None) -> tuple[Session, LoadedCode]:
-        modules = stale.modules if stale is not None else None
-        with (
-            ModuleTransaction(*self._before.projects(self._project), stale=modules) as transaction,
-            self._prepared() as session,
-        ):
-            reusable = self._code.reusable(stale) if self._code is not None and stale is not None else {}
-            with transaction.finder.journal.reads.noted(), current.creating_pipelines(reusable) as created:
-                pipelines = session.pipelines
-            replaced = transaction.replaced
-            self._load_context(session, replaced.keys())
-            if self._names is None:
-                transaction.execute_rest(self._project)
-            elif transaction.rest:
-                held = held_modules(self._names, replaced, self._imported)
-                held |= {module for _, (module, _) in self.rebinding.lost.values()}
-                transaction.execute_rest(self._project, held)
-            self._before.refuse_under_a_run()  # one may have been started by another thread meanwhile
-        self.executed = {name: source.digest.hex() for name, source in transaction.executed.items()}
+    def _on_new_code(self, code: LoadedCode, stale: Collection[str] | None, observation: Observation) -> Session:
+        observation.go_on_without(stale)
+        replaced = self._before.project if self._before.project != self._project else None
+        with Load(self._project, replaced, code.finder, observation, stale, self._kept_modules(code)) as load:
+            with self._interrupts.allowed(), self._prepared() as session:
+                with observation.reads.noted():
+                    pipelines = session.pipelines
+                self._load_context(session, load.stale)
+                self._execute_rest(load)
+                self._before.refuse_under_a_run()  # one may have been started by another thread meanwhile
+                touched = observation.touched()
+        code.take(load, touched, self._snapshot, pipelines)
+        code.outdated = self._outdated
+        current.set_loaded_code(code)
+        rebinding = Rebinding(lost=self._before.lost_names())
         if self._names is not None:
-            self.rebinding = rebind(self._names, replaced, transaction.modules, self._imported, self.rebinding.lost)
+            rebinding = rebind(self._names, _namespaces(load.stale), load.executed, self._imported, rebinding.lost)
+        executed = {name: source.digest.hex() for name, source in observation.executed.items()}
+        self._finish(session, code, executed, rebinding, load.as_before)
+        code.read_ahead()
+        return session
+
+    def _finish(
+        self,
+        session: Session,
+        code: LoadedCode,
+        executed: Mapping[str, str],
+        rebinding: Rebinding,
+        as_before: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        """Hand out the new session, close those before it, and open its record."""
+        self.publish(session)
+        self.is_done = True
         if self._before.sessions:
-            with transaction.as_before():
-                self._before.close()
-        if self._code is None:
-            code = LoadedCode(self._project, self._snapshot, transaction.finder, pipelines)
-        else:
-            code = self._code.renewed(self._snapshot, transaction.finder, pipelines, replaced.keys())
-        code.created = created
-        return session, code
+            with as_before():
+                self._before.close(self._interrupts)
+        session.begin()
+        session.snapshot = self._snapshot
+        changes = compare_opened(self._facts, Facts.of(session, code), executed, rebinding)
+        session.changes = replace(changes, doubled=code.doubled())
+
+    def _execute_rest(self, load: Load) -> None:
+        """Execute stale modules that no import has reached, if somebody holds them."""
+        if self._names is None:
+            load.execute_rest()
+        elif load.rest:
+            held = held_modules(self._names, _namespaces(load.stale), self._imported)
+            load.execute_rest(held | {module for _, (module, _) in self._before.lost_names().values()})
+
+    def _kept_modules(self, code: LoadedCode) -> set[str]:
+        """Return the loaded modules that ``RELOAD_KEEP`` names, and those below them."""
+        names = reload_keep(self._project)
+        if not names:
+            return set()
+        return {name for name in code.modules() if f"{name}.".startswith(tuple(f"{each}." for each in names))}
 
     @contextmanager
     def _prepared(self) -> Iterator[Session]:
@@ -180,7 +223,8 @@ class _Reload:
         try:
             yield session
         except BaseException:
-            session.close()
+            with suppress(KeyboardInterrupt), self._interrupts.allowed():
+                session.close()
             raise
 
     def _load_context(self, session: Session, replaced: Collection[str] = ()) -> None:
@@ -219,16 +263,10 @@ class _Before:
             path = self.project.root
         return read_project(find_project(path))
 
-    def projects(self, new: Project) -> list[Project]:
-        """Return the projects whose modules a transaction has to do with."""
-        return [new] if self.project in (None, new) else [new, self.project]
-
     def code_of(self, project: Project) -> LoadedCode | None:
-        """Return what is loaded of a project's code, if a reload has loaded it and the next session can use it."""
+        """Return what is loaded of a project's code, if a reload has loaded it."""
         code = self.code
-        if code is None or not code.project == project == self.project or code.asks_session:
-            return None
-        return code
+        return code if code is not None and code.project == project == self.project else None
 
     def snapshot_of(self, project: Project) -> Snapshot:
         """Look at a project's files, and at the configuration that was in force last."""
@@ -270,20 +308,19 @@ class _Before:
         except ProjectError:  # what it can't load now, it never had
             return None
 
-    def outdated(self, project: Project, snapshot: Snapshot) -> frozenset[str]:
-        """Return the compiled modules of a project that are loaded and are no longer what their files hold."""
-        if self.code is None or self.code.project.root != project.root:
-            return frozenset()
-        return self.code.outdated_by(self.code.changes(snapshot))
-
     def lost_names(self) -> Mapping[str, tuple[Any, tuple[str, str]]]:
         """Return the names in the notebook whose objects earlier reloads have found gone."""
         return self.sessions[-1].changes.names.lost if self.sessions else {}
 
-    def close(self) -> None:
-        """Close the sessions, the one opened last first."""
+    def close(self, interrupts: Interrupts) -> None:
+        """Close the sessions, the one opened last first; an interrupt ends what goes on, and the rest is closed."""
         for session in reversed(self.sessions):
-            session.close()
+            with suppress(KeyboardInterrupt), interrupts.allowed():
+                session.close()
 
     def _last_on(self, project: Project) -> Session | None:
         return next((each for each in reversed(self.sessions) if each.project.root == project.root), None)
+
+
+def _namespaces(modules):
+    return {name: vars(module) if hasattr(module, "__dict__") else {} for name, module in modules.items()}

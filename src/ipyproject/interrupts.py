@@ -1,0 +1,72 @@
+"""Ctrl-C at the right moment: it waits while something is being changed, and comes through where nothing can break."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from threading import current_thread, main_thread
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType, TracebackType
+
+
+class Interrupts:
+    """A context in which an interrupt (SIGINT) waits for its end, but for :meth:`allowed` blocks.
+
+    One that comes through ends the ``allowed`` block that it comes in: whatever puts things in order after it is left in
+    peace. One that somebody swallowed comes again at the end. In another than the main thread, which no signal ever
+    reaches, and where interrupts are ignored, it does nothing.
+    """
+
+    def __init__(self) -> None:
+        self._is_allowed = False
+        self._handler: Callable[[int, FrameType | None], object] | None = None
+        self._waiting: tuple[int, FrameType | None] | None = None
+
+    @contextmanager
+    def allowed(self) -> Iterator[None]:
+        """Let an interrupt come through in the block; one that waits comes at once."""
+        outer = self._is_allowed
+        self._is_allowed = True
+        try:
+            self._deliver()
+            yield
+        finally:
+            self._is_allowed = outer and self._is_allowed
+
+    def let_through(self) -> None:
+        """Let an interrupt that waits come through now."""
+        with self.allowed():
+            pass
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        self._waiting = number, frame
+        if self._is_allowed:
+            self._deliver()
+
+    def _deliver(self) -> None:
+        if self._waiting is None or self._handler is None:
+            return
+        self._is_allowed = False
+        self._handler(*self._waiting)  # raises, nearly always
+        self._waiting = None
+        self._is_allowed = True
+
+    def __enter__(self) -> Self:
+        if current_thread() is main_thread():
+            before = signal.getsignal(signal.SIGINT)
+            if callable(before):
+                self._handler = before
+                signal.signal(signal.SIGINT, self._take)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._handler is None:
+            return
+        signal.signal(signal.SIGINT, self._handler)
+        if error is None and self._waiting is not None:
+            self._handler(*self._waiting)

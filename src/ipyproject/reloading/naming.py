@@ -1,0 +1,221 @@
+"""Which modules a source names: one pass over its syntax tree, and no guess at what its code does with them.
+
+A module depends on whatever it names, wherever in its source and however seldom that is executed: by an import, by a
+chain of attributes on an imported module, by a text such as ``"shop.models.Tree"`` that a library may import.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_DYNAMIC_MODULES = frozenset({"importlib", "pkgutil", "runpy", "imp", "zipimport"})
+_DYNAMIC_BUILTINS = frozenset({"exec", "eval", "compile", "__import__"})
+# These import the project's modules wherever they are called from, and nothing that the source of the caller names.
+_FINDERS = frozenset({"find_pipelines", "load_pipelines"})
+_MODULE_NAME = re.compile(r"[A-Za-z_]\w*(?:[.:][A-Za-z_]\w*){0,20}")
+_LONGEST_NAME = 200
+_NAMELESS = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedModules:
+    """What a source names.
+
+    Attributes:
+        names: Dotted names, each with its parents. ``from pkg import x`` gives ``pkg`` and ``pkg.x``, whether ``x`` is
+            a module or an attribute (or neither: one day it may be).
+        below: Packages of which it may reach any module: by a star, or because it hands the package on.
+        looked_up: Those of the names that no import gives: a module is found there only if it was imported before.
+        anything: It imports by names that only its execution knows.
+    """
+
+    names: frozenset[str] = frozenset()
+    below: frozenset[str] = frozenset()
+    looked_up: frozenset[str] = frozenset()
+    anything: bool = False
+
+    def has(self, module: str) -> bool:
+        """Whether a module is named."""
+        return self.anything or module in self.names or self._is_below(module)
+
+    def looks_up(self, module: str) -> bool:
+        """Whether it is looked for a module that is there only if it was imported before."""
+        return module in self.looked_up or self._is_below(module)
+
+    def _is_below(self, module: str) -> bool:
+        return bool(self.below) and any(parent in self.below for parent in with_parents(module))
+
+
+def named_modules(source: bytes, module: str, *, is_package: bool) -> NamedModules:
+    """Read which modules a source names.
+
+    Args:
+        source: The source.
+        module: The dotted name of the module that it is.
+        is_package: Whether it is a package's ``__init__``, on which relative imports stand.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return NamedModules(anything=True)  # whatever it is, it was executed
+    return _Reader(module if is_package else module.rpartition(".")[0]).read(tree)
+
+
+def with_parents(name: str) -> Iterator[str]:
+    """Give ``a``, ``a.b`` and ``a.b.c`` for ``a.b.c``: what importing it imports."""
+    end = name.find(".")
+    while end >= 0:
+        yield name[:end]
+        end = name.find(".", end + 1)
+    yield name
+
+
+class _Reader:
+    """Reads one source.
+
+    Args:
+        package: The package in which it stands.
+    """
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+        self._names: set[str] = set()
+        self._below: set[str] = set()
+        self._bound: dict[str, set[str]] = {}
+        self._chains: list[tuple[str, ...]] = []
+        self._texts: set[str] = set()
+        self._anything = False
+
+    def read(self, tree: ast.AST) -> NamedModules:
+        self._visit(tree)
+        imported = frozenset(self._names)
+        for chain in self._chains:
+            self._follow(chain)
+        looked_up = frozenset(self._names - imported)
+        for text in self._texts:
+            self._names.update(with_parents(text))
+        return NamedModules(frozenset(self._names), frozenset(self._below), looked_up, self._anything)
+
+    def _visit(self, tree: ast.AST) -> None:
+        pending = [tree]
+        while pending:
+            node = pending.pop()
+            if isinstance(node, ast.Import):
+                self._import(node)
+                continue
+            if isinstance(node, ast.ImportFrom):
+                self._import_from(node)
+                continue
+            if isinstance(node, ast.Constant):
+                self._text(node.value)
+                continue
+            if isinstance(node, (ast.Attribute, ast.Name)):
+                inner = self._chain(node)
+                if inner is not None:
+                    pending.append(inner)
+                continue
+            if isinstance(node, (ast.Call, ast.Subscript)) and self._by_text(node):
+                continue
+            for value in vars(node).values():
+                if isinstance(value, list):
+                    pending += [item for item in value if isinstance(item, ast.AST)]
+                elif isinstance(value, ast.AST) and not isinstance(value, _NAMELESS):
+                    pending.append(value)
+
+    def _import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            self._names.update(with_parents(alias.name))
+            local = alias.asname or alias.name.partition(".")[0]
+            self._bound.setdefault(local, set()).add(alias.name if alias.asname else local)
+
+    def _import_from(self, node: ast.ImportFrom) -> None:
+        base = _absolute(node.module or "", node.level, self._package)
+        if not base:
+            return
+        self._names.update(with_parents(base))
+        for alias in node.names:
+            if alias.name == "*":
+                self._below.add(base)
+                continue
+            target = f"{base}.{alias.name}"
+            self._names.add(target)
+            self._bound.setdefault(alias.asname or alias.name, set()).add(target)
+
+    def _text(self, value: object) -> None:
+        if isinstance(value, str) and len(value) < _LONGEST_NAME and _MODULE_NAME.fullmatch(value):
+            self._texts.add(value.replace(":", "."))
+
+    def _chain(self, node: ast.Attribute | ast.Name) -> ast.AST | None:
+        """Take note of ``a.b.c``; of any other expression with attributes return what these are asked of."""
+        attributes: list[str] = []
+        inner: ast.AST = node
+        while isinstance(inner, ast.Attribute):
+            attributes.append(inner.attr)
+            inner = inner.value
+        if not isinstance(inner, ast.Name):
+            return inner
+        self._chains.append((inner.id, *reversed(attributes)))
+        return None
+
+    def _by_text(self, node: ast.Call | ast.Subscript) -> bool:
+        """Whether it is ``import_module("a.b")``, ``__import__("a.b")`` or ``sys.modules["a.b"]``, which names one."""
+        if isinstance(node, ast.Subscript):
+            is_modules = ast.unparse(node.value) == "sys.modules" if isinstance(node.value, ast.Attribute) else False
+            if is_modules and isinstance(node.slice, ast.Constant):
+                self._text(node.slice.value)
+                return True
+            return is_modules and isinstance(node.slice, ast.Name) and node.slice.id == "__name__"
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
+        if called not in {"import_module", "__import__"} or len(node.args) == 0:
+            return False
+        if not isinstance(node.args[0], ast.Constant) or not isinstance(node.args[0].value, str):
+            return False
+        if called == "__import__":
+            if len(node.args) + len(node.keywords) > 1:
+                self._text(node.args[0].value)
+                return not any(keyword.arg == "level" for keyword in node.keywords) and len(node.args) < 5  # noqa: PLR2004
+            self._text(node.args[0].value)
+            return True
+        given = [*node.args[1:], *(keyword.value for keyword in node.keywords)]
+        text = node.args[0].value
+        if text.startswith("."):
+            if len(given) != 1 or not (isinstance(given[0], ast.Name) and given[0].id == "__package__"):
+                return False
+            level = len(text) - len(text.lstrip("."))
+            text = _absolute(text[level:], level, self._package) or ""
+        self._text(text)
+        return True
+
+    def _follow(self, chain: tuple[str, ...]) -> None:
+        """Take note of what a chain of attributes reaches, for everything that its first name may stand for."""
+        first, *attributes = chain
+        if first in _DYNAMIC_BUILTINS and first not in self._bound:
+            self._anything = True
+        for target in self._bound.get(first, ()):
+            dotted = ".".join((target, *attributes))
+            self._names.update(with_parents(dotted))
+            top, _, last = target.rpartition(".")
+            if dotted == "sys.modules" or (last in _FINDERS and top.startswith("ipyproject")):
+                self._anything = True
+            elif target.partition(".")[0] in _DYNAMIC_MODULES and not dotted.startswith(
+                ("importlib.metadata", "importlib.resources")
+            ):
+                self._anything = True
+            elif not attributes:
+                self._below.add(target)  # handed on: whoever gets it may ask it for any of its modules
+
+
+def _absolute(name: str, level: int, package: str) -> str | None:
+    """Return the absolute name of a relative import; None where it leads out of the top-level package."""
+    if level == 0:
+        return name
+    parts = package.split(".") if package else []
+    if level > len(parts):
+        return None
+    return ".".join([*parts[: len(parts) - level + 1], *([name] if name else [])])
