@@ -81,9 +81,9 @@ class StrictLoader(_Base):  # type: ignore[misc]
     def _construct_unusual_mapping(self, node: yaml.MappingNode) -> dict[Any, Any]:
         """Construct a mapping with keys that are no texts or that merge others.
 
-        Merging is not left to PyYAML, whose versions disagree on it. By YAML's specification of ``<<``, of mappings that
-        are merged the earlier wins over the later, and the mapping's own keys win over all. The keys that are merged
-        come first, in the order in which they are merged; an own key that is among them keeps that place.
+        Merging is not left to PyYAML, whose versions disagree on it. By YAML's specification of ``<<``, an earlier
+        merged mapping wins over a later one, and the mapping's own keys win over all. The keys that are merged come
+        first, in the order in which they are merged; an own key that is among them keeps that place.
         """
         written = [pair for pair in node.value if pair[0].tag != _MERGE_TAG]
         mapping: dict[Any, Any] = {}
