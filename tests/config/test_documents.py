@@ -160,7 +160,8 @@ def test_json_and_toml_give_their_own_values():
         ("a.json", b"[]", "a.json: the file holds a list"),
         ("a.json", b'{\n"a": 1,\n"a": 2}', "a.json, line 3: the key 'a' is there twice (first on line 2)."),
         ("a.json", b'{"a": "\\ud83d\\ude00", "b": {"x": 1, "x": 2}}', "a.json"),
-        ("a.json", b'{\n"a": 1,\n}', "a.json, line 3: "),
+        # Where a comma is too many: Python 3.13 and newer see it themselves, older ones what comes after it.
+        ("a.json", b'{\n"a": 1,\n}', "a.json, line 2: " if sys.version_info >= (3, 13) else "a.json, line 3: "),
         ("a.toml", b"a = 1\nb = \n", "a.toml, line 2: "),
         ("a.toml", b"a = 1\na = 2\n", "a.toml, line 2: "),
     ],

@@ -104,8 +104,8 @@ def test_what_the_wheel_installs_for_jupyter(environment, folder):
         "logo-64x64.png",
         "logo-svg.svg",
     }
-    code = "print(get_ipython().find_line_magic('reload_project') is not None)"
-    lines = run(environment, "-m", "IPython", "--colors=nocolor", "-c", code, cwd=folder, IPYTHONDIR=str(folder / "ip"))
-    assert lines.splitlines()[-1] == "True"
+    code = "get_ipython().run_line_magic('reload_project', '--help')"
+    out = run(environment, "-m", "IPython", "--colors=nocolor", "-c", code, cwd=folder, IPYTHONDIR=str(folder / "ip"))
+    assert "%reload_project [-e ENV]" in out
     specs = run(environment, "-m", "jupyter_client.kernelspecapp", "list", "--json", cwd=folder)
     assert json.loads(specs)["kernelspecs"]["ipyproject"]["spec"]["display_name"] == "Project"

@@ -25,7 +25,7 @@ def test_the_same_as_the_standard_library() -> None:
     found = installed_packages()
     assert found == expected
     assert list(found) == sorted(found)
-    assert {"ipyproject", "import-linter"} <= set(found)
+    assert {"ipyproject", "jupyter-client"} <= set(found)
 
 
 def test_kinds_of_installations(tmp_path) -> None:

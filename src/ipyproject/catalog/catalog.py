@@ -360,7 +360,7 @@ class Catalog(MutableMapping[str, Dataset]):
         found = set(old.keys() - new.keys())
         for name, definition in new.items():
             before = old.get(name)
-            if before is not definition and before != definition:
+            if before is None or not before.makes_the_same_as(definition):
                 found.add(name)
         return found
 

@@ -54,7 +54,7 @@ class _Where(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One checked entry: equal definitions make interchangeable datasets.
+    """One checked entry; see :meth:`makes_the_same_as`.
 
     Args:
         name: The dataset's name.
@@ -96,6 +96,11 @@ class Definition:
                 f"{self.type_name} can't be made: {reason(error)}", "Check the keys of its definition."
             ) from error
         return dataset
+
+    def makes_the_same_as(self, other: Definition) -> bool:
+        """Tell whether both make interchangeable datasets: all is equal, in type and in the order of keys as well."""
+        # Equal dicts may differ in their order, which a class may go by, and 1 equals True.
+        return self is other or (self == other and repr(self.arguments) == repr(other.arguments))
 
     def type_names(self) -> list[str]:
         """Return every class this entry names, also for datasets inside the dataset."""

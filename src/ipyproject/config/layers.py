@@ -241,18 +241,17 @@ def merge_layers(stack: Sequence[Layer], *, deep: bool) -> dict[Any, Any]:
     """Put the values of layers over each other, mapping by mapping or whole top-level keys.
 
     Returns:
-        A new dict. Its values are those of the layers, not copies, but for mappings that were merged.
+        A new dict. Its values are those of the layers, not copies, but for mappings that were merged. A key keeps the
+        place that it has in the lowest layer that holds it; new ones follow in the order in which they are written.
     """
     merged: dict[Any, Any] = {}
     for layer in stack:
-        if not deep:
-            merged.update(layer.values)
-            continue
-        kept = {key: value for key, value in merged.items() if key not in layer.values}
-        for key, value in layer.values.items():
-            below = merged.get(key)
-            kept[key] = merge_params(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
-        merged = kept
+        below = merged
+        merged = {**below, **layer.values}
+        for key, value in layer.values.items() if deep else ():
+            lower = below.get(key)
+            if isinstance(lower, dict) and isinstance(value, dict):
+                merged[key] = merge_params(lower, value)
     return merged
 
 

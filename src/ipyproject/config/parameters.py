@@ -41,11 +41,12 @@ def merge_params(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[s
     """Merge `override` over `base`, mapping by mapping at every depth.
 
     Returns:
-        A new dict that shares no mapping and no list with either.
+        A new dict that shares no mapping and no list with either. The keys of `base` keep their place; new ones follow
+        in the order in which `override` has them.
     """
-    merged = {key: copy_data(value) for key, value in base.items() if key not in override}
-    for key, value in override.items():
-        below = base.get(key)
+    merged: dict[str, Any] = {**base, **override}
+    for key, value in merged.items():
+        below = base.get(key) if key in override else None
         if isinstance(below, dict) and isinstance(value, dict):
             merged[key] = merge_params(below, value)
         else:
