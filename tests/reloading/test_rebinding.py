@@ -7,7 +7,8 @@ import importlib
 import pytest
 
 from ipyproject import reload_project
-from ipyproject.notebook.imported import CellReader
+from ipyproject.imported import ImportedNames, Store
+from ipyproject.notebook.statements import read_statements
 
 BEFORE = """
 RATE = 1
@@ -57,23 +58,23 @@ def test_names_follow_their_objects(shop):
 def test_numbers_and_texts_only_where_imported(shop):
     """A number is rebound where it was imported by name; one that the user wrote himself is his."""
     names = {"RATE": shop.RATE, "mine": 1, "n": shop.NAME, "late": 7}
-    imported = CellReader().names(["from shop.tools import RATE, NAME as n, RATE as late"])
+    imported = ImportedNames()
+    imported.note(names, read_statements("from shop.tools import RATE, NAME as n, RATE as late"), 1)
     session = reload_project(names=names, imported=imported)
     assert names == {"RATE": 2, "mine": 1, "n": "b", "late": 7}
     assert set(session.changes.names.rebound) == {"RATE", "n"}
 
 
 def test_what_the_user_made_is_left_alone(shop):
-    """His own functions and containers, and names with an underscore, are never touched; old instances are named."""
+    """His own functions and containers, and names with an underscore, are never touched."""
 
     def clean(x):
         return "mine"
 
-    penguin, table, hidden = shop.Penguin(), {"a": 1}, shop.clean
-    names = {"clean": clean, "penguin": penguin, "table": table, "_hidden": hidden}
-    session = reload_project(names=names)
-    assert names == {"clean": clean, "penguin": penguin, "table": table, "_hidden": hidden}
-    assert session.changes.names.old_instances == ("penguin",)
+    table, hidden = {"a": 1}, shop.clean
+    names = {"clean": clean, "table": table, "_hidden": hidden}
+    reload_project(names=names)
+    assert names == {"clean": clean, "table": table, "_hidden": hidden}
 
 
 def test_gone(shop):
@@ -101,10 +102,21 @@ def test_a_failed_reload_rebinds_nothing(shop, make_project):
 def open_and_import(make_project, files, cells):
     project = make_project(files)
     reload_project(project.root)
-    names = {}
-    for cell in cells:
+    names, read = {}, []
+
+    def stored(name, value):
+        return max((at for at, cell in enumerate(read, 1) for each in cell if stores(each, name, value)), default=0)
+
+    imported = ImportedNames(stored)
+    for at, cell in enumerate(cells, 1):
         exec(cell, names)
-    return project, names, CellReader().names(cells)
+        imported.note(names, read_statements(cell), at)
+        read.append(read_statements(cell))
+    return project, names, imported
+
+
+def stores(statement, name, value):
+    return isinstance(statement, Store) and statement.name == name and statement.may_give(value)
 
 
 def test_what_importing_again_would_give(make_project):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import gc
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ipyproject import current
 from ipyproject.bootstrap import make_current, unchanged_on_failure
 from ipyproject.errors import ProjectError, SessionError
+from ipyproject.importing import import_project_module
 from ipyproject.project import find_project, read_project
-from ipyproject.reloading import ImportedNames, LoadedCode, ModuleTransaction, Rebinding, Snapshot, held_modules, rebind
+from ipyproject.reloading import LoadedCode, ModuleTransaction, Rebinding, Snapshot, held_modules, rebind
 from ipyproject.session.changes import Facts, compare_opened
 from ipyproject.session.opening import Kept, Opening, conf_source_of
 from ipyproject.session.origin import Origin
@@ -22,7 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ipyproject.catalog import Catalog
+    from ipyproject.imported import ImportedNames
     from ipyproject.project import Project
+    from ipyproject.reloading import Lost
     from ipyproject.reloading.staleness import Staleness
 
 
@@ -147,14 +152,14 @@ class _Reload:
             reusable = self._code.reusable(stale) if self._code is not None and stale is not None else {}
             with transaction.finder.journal.reads.noted(), current.creating_pipelines(reusable) as created:
                 pipelines = session.pipelines
-            replaced = transaction.replaced
+            replaced = {name: _old_module(name, held) for name, held in transaction.replaced.items()}
             self._load_context(session, replaced.keys())
             if self._names is None:
                 transaction.execute_rest(self._project)
             elif transaction.rest:
-                held = held_modules(self._names, replaced, self._imported)
-                held |= {module for _, (module, _) in self.rebinding.lost.values()}
-                transaction.execute_rest(self._project, held)
+                transaction.execute_rest(self._project, held_modules(self._names, replaced, self._imported))
+            for name in sorted(self.rebinding.lost_modules - sys.modules.keys()):
+                import_project_module(name, self._project, optional=True)  # they may be there again
             self._before.refuse_under_a_run()  # one may have been started by another thread meanwhile
         self.executed = {name: source.digest.hex() for name, source in transaction.executed.items()}
         if self._names is not None:
@@ -188,6 +193,12 @@ class _Reload:
         if live is not None:
             session.inherit(live, replaced)
         session.load_context()
+
+
+def _old_module(name: str, held: Mapping[str, Any]) -> ModuleType:
+    module = ModuleType(name)
+    vars(module).update(held)
+    return module
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +287,7 @@ class _Before:
             return frozenset()
         return self.code.outdated_by(self.code.changes(snapshot))
 
-    def lost_names(self) -> Mapping[str, tuple[Any, tuple[str, str]]]:
+    def lost_names(self) -> Mapping[str, Lost]:
         """Return the names in the notebook whose objects earlier reloads have found gone."""
         return self.sessions[-1].changes.names.lost if self.sessions else {}
 
