@@ -265,17 +265,19 @@ def test_names_by_getattr_of_a_module(ip, project):
     assert (ip.user_ns["RATE"], ip.user_ns["r"], ip.user_ns["table"]) == (2, 2, {"made": 2})
 
 
-def test_what_comes_back(ip, project):
+@pytest.mark.parametrize("module", ["extra", "sub.extra"])
+def test_what_comes_back(ip, project, module):
     """Names of a module that goes and comes back, as with a branch, are reported, then bound again."""
     extra = "LIMIT = {0}\ndef extra(): return {0}\n"
-    project.write({"src/shop/extra.py": extra.format(1)})
-    run(ip, "from shop.extra import LIMIT, extra", "import shop.extra as e", "f = extra")
+    file = f"src/shop/{module.replace('.', '/')}.py"
+    project.write({file: extra.format(1)})
+    run(ip, f"from shop.{module} import LIMIT, extra", f"import shop.{module} as e", "f = extra")
     ip.run_line_magic("reload_project", "--quiet")
-    project.write({"src/shop/extra.py": None})
+    project.write({file: None})
     ip.run_line_magic("reload_project", "--quiet")
     assert set(current_session().changes.names.gone) >= {"LIMIT", "extra", "f"}
     ip.run_line_magic("reload_project", "--quiet")
-    project.write({"src/shop/extra.py": extra.format(22)})
+    project.write({file: extra.format(22)})
     ip.run_line_magic("reload_project", "--quiet")
     assert set(current_session().changes.names.rebound) >= {"LIMIT", "extra", "f"}
     assert (ip.user_ns["LIMIT"], ip.user_ns["extra"](), ip.user_ns["f"]()) == (22, 22, 22)
@@ -293,7 +295,7 @@ def test_beside_autoreload(ip, project, monkeypatch):
     run(ip, "%autoreload 0", "%unload_ext autoreload")
 
 
-def test_instances(ip, project):
+def test_instances(ip, project, capsys):
     """Instances in names and containers are moved to the new class and reported."""
     run(ip, "from shop.tools import Penguin", "one, many = Penguin(), {'a': Penguin()}")
     project.write(EDIT)
@@ -302,6 +304,7 @@ def test_instances(ip, project):
     assert (names["one"].kind, names["many"]["a"].kind) == ("new", "new")
     assert isinstance(names["one"], names["Penguin"])
     assert current_session().changes.names.moved == ("one", "many")
+    assert "objects   moved to new classes   one, many" in " ".join(capsys.readouterr().out.split(" "))
 
 
 def test_random_generators(ip, project):

@@ -27,15 +27,14 @@ def read_statements(
         package: What relative imports stand on.
         until: The line at which its execution ended by an error; nothing below it counts.
     """
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
     reader = _Reader(expand, package)
-    for statement in tree.body:
-        if until is not None and statement.lineno > until:
-            break
-        reader.take([statement], is_certain=until is None or (statement.end_lineno or 0) < until)
+    try:
+        for statement in ast.parse(text).body:
+            if until is not None and statement.lineno > until:
+                break
+            reader.take([statement], is_certain=until is None or (statement.end_lineno or 0) < until)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # also nested deeper than can be visited
+        return []
     return reader.found
 
 

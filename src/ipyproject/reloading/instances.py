@@ -167,6 +167,8 @@ def _member(new: type, old: enum.Enum) -> Any:
 
 def _fits(value: Any, kind: type, new: type) -> bool:
     """Whether an instance would be a sound one of the new class: that of a named tuple has its fields by position."""
+    if issubclass(new, enum.Enum):
+        return False
     return not isinstance(value, tuple) or getattr(kind, "_fields", None) == getattr(new, "_fields", None)
 
 

@@ -126,11 +126,12 @@ def plan_rebinding(
     """
     imported = imported or ImportedNames()
     plan = RebindingPlan(names, imported)
-    homes = _Homes(before, after, imported)
+    bound = [(name, value) for name, value in list(names.items()) if isinstance(name, str)]
+    homes = _Homes(before, after, imported, wanted={id(value) for _, value in bound})
     untouched = []
-    for name, value in list(names.items()):
+    for name, value in bound:
         known = (lost or {}).get(name)
-        if known is not None and not known.identity.of(value):
+        if known is not None and not _is_lost_still(name, value, known, imported):
             known = None
         found = homes.of(name, value, None if known is None else known.home)
         if not found:
@@ -149,6 +150,11 @@ def plan_rebinding(
     _plan_stars(plan, after)
     plan.moves = plan_moves([*untouched, *held], before, after)
     return plan
+
+
+def _is_lost_still(name: str, value: Any, lost: Lost, imported: ImportedNames) -> bool:
+    is_shared = issubclass(type(value), SHARED) and imported.source(name, value) is None
+    return lost.identity.of(value) and not (is_shared and imported.is_own(name, value))
 
 
 def _plan_stars(plan: RebindingPlan, after: Mapping[str, Any]) -> None:
@@ -187,28 +193,53 @@ def held_modules(
     imported = imported or ImportedNames()
     homes = _Homes(before, {}, imported)
     found = imported.modules & before.keys()
-    for name, value in list(names.items()):
+    bound = [Holding(name, value) for name, value in list(names.items()) if isinstance(name, str)]
+    for name, value, _ in bound:
         found.update(home.module for home in homes.of(name, value))
-    moves = plan_moves([*(Holding(name, value) for name, value in list(names.items())), *held], before, {})
-    found |= moves.modules
+    found |= plan_moves([*bound, *held], before, {}).modules
     for name, module in list(sys.modules.items()):
         if name not in before and issubclass(type(module), ModuleType):
-            for value in list(namespace_of(module).values()):
-                found.update(home.module for home in homes.of_object(value))
+            values = list(namespace_of(module).values())
+            found.update(home.module for value in values if homes.has(value) for home in homes.of_object(value))
     return found
 
 
 class _Homes:
-    """Tells which modules and attributes an object was before."""
+    """Tells which modules and attributes an object was before.
 
-    def __init__(self, before: Mapping[str, Any], after: Mapping[str, Any], imported: ImportedNames) -> None:
+    Args:
+        before: Module that was executed again or dropped -> what ``sys.modules`` held for it before.
+        after: Module of the project -> what it holds now.
+        imported: What the names were imported from.
+        wanted: Ids of the objects that will be asked for; None for any.
+    """
+
+    def __init__(
+        self,
+        before: Mapping[str, Any],
+        after: Mapping[str, Any],
+        imported: ImportedNames,
+        wanted: set[int] | None = None,
+    ) -> None:
         self._before = before
         self._after = after
         self._imported = imported
         self._by_id: dict[int, list[Home]] = {id(module): [Home(name)] for name, module in before.items()}
-        for defining in (True, False):  # the module that defines it counts first
-            for module in before:
-                self._take(module, defining=defining)
+        elsewhere: list[tuple[int, Home]] = []
+        for module in before:
+            for attribute, value in list(namespace_of(before[module]).items()):
+                if (wanted is None or id(value) in wanted) and self._is_own(attribute, value):
+                    home = Home(module, attribute)
+                    if issubclass(type(value), _DEFINED) and value.__module__ == module:
+                        self._by_id.setdefault(id(value), []).append(home)
+                    else:
+                        elsewhere.append((id(value), home))
+        for key, home in elsewhere:  # the module that defines it counts first
+            self._by_id.setdefault(key, []).append(home)
+
+    def has(self, value: Any) -> bool:
+        """Whether an object lay in one of the modules; quick, for who asks of many."""
+        return id(value) in self._by_id
 
     def of(self, name: str, value: Any, lost: Home | None = None) -> list[Home]:
         """Return what a name's value was, the likeliest first; nothing for what is no one's.
@@ -256,16 +287,12 @@ class _Homes:
                 return home, value
         return first, MISSING
 
-    def _take(self, module: str, *, defining: bool) -> None:
-        for attribute, value in list(namespace_of(self._before[module]).items()):
-            # By type(), not by isinstance(): a proxy answers for something else, or raises.
-            kind = type(value)
-            if issubclass(kind, (ModuleType, *SHARED)) or (attribute.startswith("__") and attribute.endswith("__")):
-                continue
-            origin = getattr(value, "__module__", None) if issubclass(kind, _DEFINED) else None
-            is_from_elsewhere = issubclass(kind, _DEFINED) and not (origin in self._before or origin in self._after)
-            if (origin == module) is defining and not is_from_elsewhere:
-                self._by_id.setdefault(id(value), []).append(Home(module, attribute))
+    def _is_own(self, attribute: str, value: Any) -> bool:
+        """Whether an attribute's object is the modules' own, and to be known by its identity."""
+        kind = type(value)  # not isinstance(): a proxy answers for something else, or raises
+        if issubclass(kind, (ModuleType, *SHARED)) or (attribute.startswith("__") and attribute.endswith("__")):
+            return False
+        return not issubclass(kind, _DEFINED) or value.__module__ in self._before or value.__module__ in self._after
 
     def _defined(self, value: Any) -> list[Home]:
         """Return where a function or a class was defined that no module holds under a name of its own."""
@@ -279,9 +306,13 @@ class _Homes:
 
     def _of_shared(self, name: str, value: Any) -> list[Home]:
         """Return the modules that had the same value by the same name, if it is clear which one is meant."""
-        modules = {**self._after, **self._before}
-        found = [Home(module, name) for module in modules if namespace_of(modules[module]).get(name, MISSING) is value]
-        if not any(home.module in self._before for home in found) or self._imported.is_own(name, value):
+        found = _having(name, value, self._before)
+        if not found or self._imported.is_own(name, value):
             return []
+        found += _having(name, value, {module: self._after[module] for module in self._after.keys() - self._before})
         successors = {id(attribute_of(self._after.get(home.module), name)) for home in found if self._after}
         return found if len(successors) <= 1 else []
+
+
+def _having(name: str, value: Any, modules: Mapping[str, Any]) -> list[Home]:
+    return [Home(module, name) for module in modules if namespace_of(modules[module]).get(name, MISSING) is value]

@@ -6,13 +6,14 @@ import gc
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ipyproject import current
 from ipyproject.bootstrap import make_current, unchanged_on_failure
 from ipyproject.errors import ProjectError, SessionError
-from ipyproject.importing import import_project_module
+from ipyproject.importing import explained, import_project_module
 from ipyproject.project import find_project, read_project
 from ipyproject.reloading import LoadedCode, ModuleTransaction, Rebinding, Snapshot, held_modules, rebind
 from ipyproject.session.changes import Facts, compare_opened
@@ -159,7 +160,8 @@ class _Reload:
             elif transaction.rest:
                 transaction.execute_rest(self._project, held_modules(self._names, replaced, self._imported))
             for name in sorted(self.rebinding.lost_modules - sys.modules.keys()):
-                import_project_module(name, self._project, optional=True)  # they may be there again
+                if _is_there(name, self._project):
+                    import_project_module(name, self._project)
             self._before.refuse_under_a_run()  # one may have been started by another thread meanwhile
         self.executed = {name: source.digest.hex() for name, source in transaction.executed.items()}
         if self._names is not None:
@@ -193,6 +195,15 @@ class _Reload:
         if live is not None:
             session.inherit(live, replaced)
         session.load_context()
+
+
+def _is_there(name: str, project: Project) -> bool:
+    """Whether there is a module of that name again."""
+    with explained(f"looking for {name}", project):
+        try:
+            return find_spec(name) is not None
+        except ModuleNotFoundError:
+            return False
 
 
 def _old_module(name: str, held: Mapping[str, Any]) -> ModuleType:
