@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import sys
 import timeit
 from textwrap import dedent
@@ -305,17 +304,6 @@ def test_instances(ip, project, capsys):
     assert isinstance(names["one"], names["Penguin"])
     assert current_session().changes.names.moved == ("one", "many")
     assert "objects   moved to new classes   one, many" in " ".join(capsys.readouterr().out.split(" "))
-
-
-def test_random_generators(ip, project):
-    """A reload and its report leave the global random generators as they are."""
-    numpy = pytest.importorskip("numpy")
-    run(ip, "from shop.tools import RATE")
-    for edit in (EDIT, {"src/shop/tools.py": BEFORE}):
-        before = random.getstate(), numpy.random.get_state()[1].tolist()
-        project.write(edit)
-        run(ip, "%reload_project")
-        assert (random.getstate(), numpy.random.get_state()[1].tolist()) == before
 
 
 def test_a_cell_without_imports_costs_next_to_nothing(ip):

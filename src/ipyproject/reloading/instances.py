@@ -17,7 +17,7 @@ MOST = 1_000_000  # how many values of one container are looked at
 
 # Past a ``__class__`` or ``__setattr__`` of the class's own, as a frozen dataclass has.
 _CLASS = vars(object)["__class__"]
-_CONTAINERS: tuple[Any, ...] = (list, tuple, set, frozenset, deque)
+_CONTAINERS: tuple[Any, ...] = (dict, list, tuple, set, frozenset, deque)
 
 
 class Holding(NamedTuple):
@@ -131,20 +131,18 @@ class _Kinds:
 def _values(value: Any, kinds: _Kinds) -> list[tuple[Any, bool]]:
     """Return the instances of old classes in a container, and whether it finds them by their hash."""
     container = type(value)
-    if issubclass(container, dict):
-        values: Iterable[Any] = dict.values(value)
-    else:
-        base = next((each for each in _CONTAINERS if issubclass(container, each)), None)
-        if base is None:
-            return []
-        values = base.__iter__(value)  # not one of a class of the user's
-    is_set = issubclass(container, (set, frozenset))
+    base = next((each for each in _CONTAINERS if issubclass(container, each)), None)
+    if base is None:
+        return []
+
+    def values() -> Iterable[Any]:  # not by a method of a class of the user's
+        return islice(dict.values(value) if base is dict else base.__iter__(value), MOST)
+
     try:
-        there = list(islice(values, MOST))
+        old = {kind for kind in set(map(type, values())) if kinds.is_old(kind)}
+        return [(each, base in {set, frozenset}) for each in values() if type(each) in old] if old else []
     except RuntimeError:  # a thread changes it meanwhile
         return []
-    old = {kind for kind in set(map(type, there)) if kinds.is_old(kind)}
-    return [(each, is_set) for each in there if type(each) in old] if old else []
 
 
 def _member(new: type, old: enum.Enum) -> Any:

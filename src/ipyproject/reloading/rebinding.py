@@ -127,7 +127,7 @@ def plan_rebinding(
     imported = imported or ImportedNames()
     plan = RebindingPlan(names, imported)
     bound = [(name, value) for name, value in list(names.items()) if isinstance(name, str)]
-    homes = _Homes(before, after, imported, wanted={id(value) for _, value in bound})
+    homes = _Homes(before, after, imported, bound)
     untouched = []
     for name, value in bound:
         known = (lost or {}).get(name)
@@ -191,12 +191,12 @@ def held_modules(
         held: Other objects that may be instances of its classes.
     """
     imported = imported or ImportedNames()
-    homes = _Homes(before, {}, imported)
+    bound = [(name, value) for name, value in list(names.items()) if isinstance(name, str)]
+    homes = _Homes(before, {}, imported, bound, others=True)
     found = imported.modules & before.keys()
-    bound = [Holding(name, value) for name, value in list(names.items()) if isinstance(name, str)]
-    for name, value, _ in bound:
+    for name, value in bound:
         found.update(home.module for home in homes.of(name, value))
-    found |= plan_moves([*bound, *held], before, {}).modules
+    found |= plan_moves([*(Holding(*each) for each in bound), *held], before, {}).modules
     for name, module in list(sys.modules.items()):
         if name not in before and issubclass(type(module), ModuleType):
             values = list(namespace_of(module).values())
@@ -211,7 +211,8 @@ class _Homes:
         before: Module that was executed again or dropped -> what ``sys.modules`` held for it before.
         after: Module of the project -> what it holds now.
         imported: What the names were imported from.
-        wanted: Ids of the objects that will be asked for; None for any.
+        names: The names and values that will be asked for.
+        others: Any other object may be asked for, too.
     """
 
     def __init__(
@@ -219,16 +220,24 @@ class _Homes:
         before: Mapping[str, Any],
         after: Mapping[str, Any],
         imported: ImportedNames,
-        wanted: set[int] | None = None,
+        names: Iterable[tuple[str, Any]],
+        *,
+        others: bool = False,
     ) -> None:
         self._before = before
         self._after = after
         self._imported = imported
         self._by_id: dict[int, list[Home]] = {id(module): [Home(name)] for name, module in before.items()}
+        self._by_name: dict[str, list[str]] = {}
+        wanted = {id(value) for _, value in names if not issubclass(type(value), SHARED)}
+        shared = {name for name, value in names if issubclass(type(value), SHARED)}
         elsewhere: list[tuple[int, Home]] = []
         for module in before:
-            for attribute, value in list(namespace_of(before[module]).items()):
-                if (wanted is None or id(value) in wanted) and self._is_own(attribute, value):
+            namespace = namespace_of(before[module])
+            for name in shared.intersection(list(namespace)):
+                self._by_name.setdefault(name, []).append(module)
+            for attribute, value in list(namespace.items()):
+                if (others or id(value) in wanted) and self._is_own(attribute, value):
                     home = Home(module, attribute)
                     if issubclass(type(value), _DEFINED) and value.__module__ == module:
                         self._by_id.setdefault(id(value), []).append(home)
@@ -306,13 +315,13 @@ class _Homes:
 
     def _of_shared(self, name: str, value: Any) -> list[Home]:
         """Return the modules that had the same value by the same name, if it is clear which one is meant."""
-        found = _having(name, value, self._before)
+        found = _having(name, value, self._before, self._by_name.get(name, ()))
         if not found or self._imported.is_own(name, value):
             return []
-        found += _having(name, value, {module: self._after[module] for module in self._after.keys() - self._before})
+        found += _having(name, value, self._after, self._after.keys() - self._before.keys())
         successors = {id(attribute_of(self._after.get(home.module), name)) for home in found if self._after}
         return found if len(successors) <= 1 else []
 
 
-def _having(name: str, value: Any, modules: Mapping[str, Any]) -> list[Home]:
-    return [Home(module, name) for module in modules if namespace_of(modules[module]).get(name, MISSING) is value]
+def _having(name: str, value: Any, modules: Mapping[str, Any], among: Iterable[str]) -> list[Home]:
+    return [Home(module, name) for module in among if namespace_of(modules[module]).get(name, MISSING) is value]
