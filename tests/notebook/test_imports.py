@@ -74,3 +74,14 @@ def test_opening_a_project_imports_what_that_needs(imported_by):
     assert "ipyproject.display.changes" in reloaded
     assert "ipyproject.notebook.sessions" not in reloaded
     assert "ipyproject.notebook.sessions" in listed
+
+
+def test_nothing_draws_from_the_global_random_generators(imported_by):
+    """What a first report, a table of sessions and a run import leaves the seeded generators as they are."""
+    seed = "import random, numpy\nstate = random.getstate(), numpy.random.get_state()[1].tolist()"
+    check = "assert (random.getstate(), numpy.random.get_state()[1].tolist()) == state"
+    edit = "import pathlib\npathlib.Path('conf/base/parameters.yml').write_text('rate: 5')"
+    *_, loaded = imported_by(
+        seed, "%load_ext ipyproject\n%reload_project", check, edit, "%reload_project", check, "%sessions", check
+    )
+    assert "ipyproject.display.tables" in loaded

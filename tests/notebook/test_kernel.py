@@ -171,3 +171,34 @@ def test_a_failing_reload_stops_the_notebook(make_project):
     project = make_project({"conf/base/catalog.yml": "orders: {type: nothing.Dataset, filepath: x}"})
     with pytest.raises(CellExecutionError, match=r"CatalogError: .*nothing\.Dataset"):
         execute(["%load_ext ipyproject\n%reload_project", "1 + 1"], project.root)
+
+
+def profile_with(folder, config="", **startup):
+    """Write a profile that lists the extension, with start-up files; return the folder of profiles."""
+    profile = folder / "ipython/profile_default"
+    (profile / "startup").mkdir(parents=True)
+    (profile / "ipython_config.py").write_text(f"c = get_config()\n{config}\n")
+    for name, text in startup.items():
+        (profile / f"startup/{name}.py").write_text(text)
+    return folder / "ipython"
+
+
+TOOLS = "RATE = {0}\nSIZE = {0}\nLIMIT = {0}\nOWN = 2\nMINE = 2\ndef clean(): return {0}\n"
+LISTED = "c.InteractiveShellApp.extensions = ['ipyproject']"
+LINES = "c.InteractiveShellApp.exec_lines = ['from shop.tools import SIZE', 'MINE = 2']"
+
+
+@pytest.mark.parametrize("config", [f"{LISTED}\n{LINES}", LINES])
+def test_names_imported_while_a_kernel_starts(make_project, start_kernel, tmp_path, monkeypatch, config):
+    """What start-up files and lines of a profile imported follows a reload; what they bound themselves does not."""
+    project = make_project({"src/shop/tools.py": TOOLS.format(2)})
+    monkeypatch.setenv("PYTHONPATH", str(project.root / "src"))
+    startup = {"a": "from shop.tools import RATE, clean", "b": "OWN = 2\nexec(open('more').read())"}
+    project.write({"more": "from shop.tools import LIMIT"})
+    kernel = start_kernel(project.root, ipython_dir=profile_with(tmp_path, config, **startup))
+    if LISTED not in config:
+        kernel.run("%load_ext ipyproject\n%reload_project")
+    assert kernel.run("RATE, SIZE, LIMIT, OWN, MINE, clean()")[1].endswith("(2, 2, 2, 2, 2, 2)")
+    project.write({"src/shop/tools.py": TOOLS.format(30).replace("= 2", "= 40")})
+    assert kernel.run("%reload_project")[0] == "ok"
+    assert kernel.run("RATE, SIZE, LIMIT, OWN, MINE, clean()")[1] == "(30, 30, 30, 2, 2, 30)"

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
+import sys
+import weakref
+from types import ModuleType
 
 import pytest
 
 from ipyproject import reload_project
-from ipyproject.notebook.imported import CellReader
+from ipyproject.imported import ImportedNames, Store
+from ipyproject.notebook.statements import read_statements
+from ipyproject.reloading import Rebinding, held_modules, plan_rebinding
+
+
+def rebind(*given, **more):
+    return plan_rebinding(*given, **more).apply()
+
 
 BEFORE = """
 RATE = 1
@@ -57,23 +68,23 @@ def test_names_follow_their_objects(shop):
 def test_numbers_and_texts_only_where_imported(shop):
     """A number is rebound where it was imported by name; one that the user wrote himself is his."""
     names = {"RATE": shop.RATE, "mine": 1, "n": shop.NAME, "late": 7}
-    imported = CellReader().names(["from shop.tools import RATE, NAME as n, RATE as late"])
+    imported = ImportedNames()
+    imported.note(names, read_statements("from shop.tools import RATE, NAME as n, RATE as late"), 1)
     session = reload_project(names=names, imported=imported)
     assert names == {"RATE": 2, "mine": 1, "n": "b", "late": 7}
     assert set(session.changes.names.rebound) == {"RATE", "n"}
 
 
 def test_what_the_user_made_is_left_alone(shop):
-    """His own functions and containers, and names with an underscore, are never touched; old instances are named."""
+    """His own functions and containers, and names with an underscore, are never touched."""
 
     def clean(x):
         return "mine"
 
-    penguin, table, hidden = shop.Penguin(), {"a": 1}, shop.clean
-    names = {"clean": clean, "penguin": penguin, "table": table, "_hidden": hidden}
-    session = reload_project(names=names)
-    assert names == {"clean": clean, "penguin": penguin, "table": table, "_hidden": hidden}
-    assert session.changes.names.old_instances == ("penguin",)
+    table, hidden = {"a": 1}, shop.clean
+    names = {"clean": clean, "table": table, "_hidden": hidden}
+    reload_project(names=names)
+    assert names == {"clean": clean, "table": table, "_hidden": hidden}
 
 
 def test_gone(shop):
@@ -101,10 +112,21 @@ def test_a_failed_reload_rebinds_nothing(shop, make_project):
 def open_and_import(make_project, files, cells):
     project = make_project(files)
     reload_project(project.root)
-    names = {}
-    for cell in cells:
+    names, read = {}, []
+
+    def stored(name, value):
+        return max((at for at, cell in enumerate(read, 1) for each in cell if stores(each, name, value)), default=0)
+
+    imported = ImportedNames(stored)
+    for at, cell in enumerate(cells, 1):
         exec(cell, names)
-    return project, names, CellReader().names(cells)
+        imported.note(names, read_statements(cell), at)
+        read.append(read_statements(cell))
+    return project, names, imported
+
+
+def stores(statement, name, value):
+    return isinstance(statement, Store) and statement.name == name and statement.may_give(value)
 
 
 def test_what_importing_again_would_give(make_project):
@@ -147,3 +169,107 @@ def test_objects_from_elsewhere(make_project):
     project.write({"src/shop/tools.py": "from fractions import Fraction as Number\n"})
     assert reload_project(names=names).changes.names.rebound == ()
     assert names["Number"] is Decimal
+
+
+def module(name, source, **attributes):
+    """Make a module object, not in ``sys.modules``."""
+    made = ModuleType(name)
+    vars(made).update(attributes)
+    exec(source, vars(made))
+    return made
+
+
+def bound(before, *statements):
+    """Give the names that import statements bind from modules, and the evidence."""
+    imported = ImportedNames()
+    names: dict = {}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, made in before.items():
+            patch.setitem(sys.modules, name, made)
+        for at, statement in enumerate(statements, 1):
+            exec(statement, names)
+            imported.note(names, read_statements(statement), at)
+    names.pop("__builtins__")
+    return names, imported
+
+
+def test_module_objects():
+    """Names bound to a module, in whatever form, are bound to the new object; so is what others put in its place."""
+
+    class Proxy:
+        def __getattr__(self, name):
+            raise RuntimeError
+
+    before = {"p": module("p", "", __path__=[]), "p.a": module("p.a", "x = 1"), "q": Proxy()}
+    before["p"].a = before["p.a"]
+    after = {"p": module("p", ""), "p.a": module("p.a", "x = 1"), "q": module("q", "")}
+    after["p"].a = after["p.a"]
+    names, imported = bound(before, "import p", "import p.a as b", "from p import a, a as c", "import q")
+    names["alias"] = names["b"]
+    assert set(rebind(names, before, after, imported).rebound) == {"p", "a", "b", "c", "q", "alias"}
+    assert names == {"p": after["p"], **dict.fromkeys(("a", "b", "c", "alias"), after["p.a"]), "q": after["q"]}
+
+
+def test_a_plan_changes_nothing():
+    """Until it is applied, names and instances are as they were."""
+    before, after = {"m": module("m", "class A: v = 1\nx = 1")}, {"m": module("m", "class A: v = 2\nx = 2")}
+    names, imported = bound(before, "from m import x, A")
+    names["a"] = names["A"]()
+    was = dict(names)
+    plan = plan_rebinding(names, before, after, imported)
+    assert (names, names["a"].v) == (was, 1)
+    assert plan.apply() == Rebinding(rebound=("x", "A"), moved=("a",))
+    assert (names["x"], names["A"], names["a"].v) == (2, after["m"].A, 2)
+
+
+def test_nothing_of_the_old_world_is_held():
+    """After a rebinding neither it nor the evidence keeps an old module, class, function or instance alive."""
+    source = "import gone\nclass A: pass\ndef f(): ...\ntable = {'f': f}"
+    before = {"m": module("m", source.replace("import gone", "def gone(): ..."))}
+    names, imported = bound(before, "from m import *", "from m import f as g")
+    names["a"] = names["A"]()
+    old = [weakref.ref(each) for each in (before["m"], before["m"].A, before["m"].f)]
+    after = {"m": module("m", source.replace("import gone\n", ""))}
+    kept = rebind(names, before, after, imported)
+    assert kept.gone == ("gone",)
+    assert kept.lost_modules == {"m"}
+    del names["gone"]  # until now it was the notebook that held the old world by it
+    before.clear()
+    gc.collect()
+    assert [each() for each in old] == [None, None, None]
+    assert kept.moved == ("a",)
+
+
+def test_what_was_lost_comes_back():
+    """A name whose object was gone is bound again when it is there, by import or alias; unless it was bound otherwise."""
+    there = "def f(): ...\nx = 1\ntable = {}"
+    first, second, third = module("m", there), module("m", ""), module("m", there.replace("1", "3"))
+    names, imported = bound({"m": first}, "from m import f, x, table")
+    names |= {"alias": names["f"], "taken": names["f"]}
+    lost = rebind(names, {"m": first}, {"m": second}, imported)
+    assert lost.gone == ("f", "x", "table", "alias", "taken")
+    names["taken"] = 1
+    again = rebind(names, {}, {}, imported, lost.lost)
+    assert (again.gone, again.lost.keys()) == ((), {"f", "x", "table", "alias"})
+    back = rebind(names, {}, {"m": third}, imported, again.lost)
+    assert set(back.rebound) == {"f", "x", "table", "alias"}
+    assert names == {"f": third.f, "x": 3, "table": third.table, "alias": third.f, "taken": 1}
+    assert not back.lost
+
+
+def test_held_modules():
+    """Held is what names refer to, by whatever evidence: imports, objects, instances, constants; not what none does."""
+    sources = {"a": "def f(): ...", "b": "class B: ...", "c": "x = 12345", "d": "y = 1", "e": "z = 1"}
+    before = {name: module(name, source) for name, source in sources.items()}
+    names, imported = bound(before, "from d import y")
+    names |= {"g": before["a"].f, "many": [before["b"].B()], "x": before["c"].x}
+    assert held_modules(names, before, imported) == {"a", "b", "c", "d"}
+
+
+def test_functions_of_classes_and_nested_classes():
+    """Names of what stands within a class follow."""
+    source = "class A:\n    class B: v = {0}\n    def f(self): return {0}\n"
+    before, after = {"m": module("m", source.format(1))}, {"m": module("m", source.format(2))}
+    names = {"B": before["m"].A.B, "f": before["m"].A.f}
+    assert rebind(names, before, after).rebound == ("B", "f")
+    assert (names["B"].v, names["f"](None)) == (2, 2)

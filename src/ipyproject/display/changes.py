@@ -42,8 +42,10 @@ def render_changes(session: Session, *, seconds: float) -> Rendering:
         rows.append(("names", "rebound", _listed(changes.names.rebound)))
     if changes.names.gone:
         rows.append(("names", "gone from the code", f"{_listed(changes.names.gone)} (still bound to the old objects)"))
+    if changes.names.moved:
+        rows.append(("objects", "moved to new classes", _listed(changes.names.moved)))
     if changes.names.old_instances:
-        rows.append(("names", "of old classes", f"{_listed(changes.names.old_instances)} (make them again)"))
+        rows.append(("objects", "of old classes", f"{_listed(changes.names.old_instances)} (make them again)"))
     if changes.outdated:
         files = _listed(Path(file).name for file in changes.outdated)
         rows.append(("compiled", "not loaded again", f"{files} (restart the kernel)"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ipyproject.notebook.autoload import open_at_startup
+from ipyproject.notebook.autoload import is_starting, open_at_startup
 from ipyproject.notebook.magics import ProjectMagics
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def load(shell: InteractiveShell) -> None:
     """Register the magics; where the extension was listed in a profile or given as ``--ext``, open the project too."""
     unload(shell)
-    magics = ProjectMagics(shell=shell)
+    magics = ProjectMagics(shell=shell, is_starting=is_starting(shell))
     shell.register_magics(magics)
     open_at_startup(shell, magics)
 

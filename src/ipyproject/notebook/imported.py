@@ -1,128 +1,208 @@
-"""Which names of a notebook were imported, and from where: read from its cells."""
+"""Watch the cells of a notebook: what they imported, seen when they have run, and what they bound otherwise."""
 
 from __future__ import annotations
 
-import ast
-from typing import TYPE_CHECKING
+import json
+import shlex
+import sys
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from ipyproject.reloading import ImportedNames
+from traitlets.config import Application
+
+from ipyproject.imported import Import, ImportedNames, Store
+from ipyproject.notebook.statements import read_statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Sequence
+
+    from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
+
+_EXECUTING = frozenset({"time", "capture", "prun"})  # magics that execute their cell, or line, in the notebook
 
 
-class CellReader:
-    """Reads the cells of a notebook for ``from module import name``; each cell once, however often it is asked."""
+class ImportWatch:
+    """Notes what is imported into a shell's namespace, from when it is made on; what was before is looked up once.
 
-    def __init__(self) -> None:
-        self._read = 0
-        self._last = ""
-        self._names = ImportedNames()
+    A cell without an import costs next to nothing: it is read only where a name is bound to a value that tells nothing
+    by itself, to see whether the cell has bound it.
 
-    def names(self, cells: Sequence[str]) -> ImportedNames:
-        """Return what the cells have imported.
+    Args:
+        shell: The shell.
+        is_starting: The shell is starting: its start-up files have not been executed yet.
+    """
+
+    def __init__(self, shell: InteractiveShell, *, is_starting: bool) -> None:
+        self._shell = shell
+        self._cells: list[_Cell] = []
+        self._running: list[ExecutionInfo] = []
+        self._names = ImportedNames(self._stored)
+        self._is_starting = is_starting
+        if not is_starting:
+            self._take_start()
+            history = shell.history_manager  # not ``In``, which may be a name of the user's
+            for text in history.input_hist_parsed[1:] if history is not None else ():
+                self._take(text)
+        shell.events.register("pre_run_cell", self._begin)
+        shell.events.register("post_run_cell", self._end)
+
+    def stop(self) -> None:
+        """Watch no more."""
+        self._shell.events.unregister("pre_run_cell", self._begin)
+        self._shell.events.unregister("post_run_cell", self._end)
+
+    def names(self, *, within_cell: bool) -> ImportedNames:
+        """Return what has been imported by now.
 
         Args:
-            cells: Executed code, in order; cells that don't parse are skipped.
+            within_cell: The cell that is running has been executed up to here.
         """
-        if len(cells) < self._read or (self._read and cells[self._read - 1] != self._last):
-            self._read, self._names = 0, ImportedNames()  # the history was reset
-        for cell in cells[self._read :]:
-            self._take(cell)
-        self._read = len(cells)
-        self._last = cells[-1] if cells else ""
+        if within_cell and self._running:
+            self._take(self._text(self._running[-1]), until=_running_line(self._shell))
         return self._names
 
-    def _take(self, cell: str) -> None:
-        if "import" not in cell and self._names.is_empty:
+    def _begin(self, info: ExecutionInfo) -> None:
+        if self._is_starting and info.store_history:  # the first cell that is not itself part of starting
+            self._is_starting = False
+            self._take_start()
+        self._running.append(info)
+
+    def _end(self, result: ExecutionResult | None) -> None:
+        if result is None or result.info is None:
             return
+        if self._running and self._running[-1] is result.info:
+            self._running.pop()
+        if result.error_before_exec is None:
+            self._take(self._text(result.info), until=_last_line(result, self._shell))
+
+    def _text(self, info: ExecutionInfo) -> str:
+        text = getattr(info, "transformed_cell", None)
+        return text if isinstance(text, str) else self._transformed(info.raw_cell or "")
+
+    def _transformed(self, text: str) -> str:
         try:
-            tree = ast.parse(cell)
-        except (SyntaxError, ValueError):
+            return str(self._shell.transform_cell(text))
+        except Exception:  # noqa: BLE001  (transformers may be anyone's; the cell itself fails, then)
+            return ""
+
+    def _take(self, text: str, *, until: int | None = None) -> None:
+        cell = _Cell(self, text, until)
+        if "import" in text or "'run'" in text:
+            self._names.note(self._shell.user_ns, cell.found, len(self._cells) + 1)
+        self._cells.append(cell)
+
+    def _stored(self, name: str, value: Any) -> int:
+        word = name.lstrip(".")
+        for at in range(len(self._cells), 0, -1):
+            cell = self._cells[at - 1]
+            if (word in cell.text or "'run'" in cell.text) and any(
+                isinstance(each, Store) and each.name == name and each.may_give(value) for each in cell.found
+            ):
+                return at
+        return 0
+
+    def read(self, text: str, package: str = "", until: int | None = None) -> list[Import | Store]:
+        """Read what code that was executed in the notebook imports and binds."""
+        package = package or str(self._shell.user_ns.get("__package__") or "")
+        return read_statements(text, self._expand, package=package, until=until)
+
+    def _expand(self, magic: str, line: str, cell: str | None = None) -> Sequence[Import | Store]:
+        if magic == "run":
+            return self._read_script(line)
+        found = self.read(self._transformed(cell if cell is not None else line))
+        if magic in _EXECUTING:
+            return found
+        # Nobody knows what it does with its text: what is bound will tell.
+        return [each._replace(is_certain=False) for each in found if isinstance(each, Import)]
+
+    def _read_script(self, line: str) -> list[Import | Store]:
+        try:
+            words = shlex.split(line)
+        except ValueError:
+            return []
+        if "-m" in words[:-1]:
+            name = words[words.index("-m") + 1]
+            return [each for file in _module_file(name) for each in self._read_file(file, name.rpartition(".")[0])]
+        for word in words:
+            for file in (Path(word).expanduser(), Path(f"{word}.py").expanduser()):
+                if file.suffix in {".py", ".ipy", ".ipynb"} and file.is_file():
+                    return self._read_file(file)
+        return []
+
+    def _read_file(self, file: Path, package: str = "") -> list[Import | Store]:
+        try:
+            text = file.read_text(encoding="utf-8")
+            if file.suffix == ".py":
+                return self.read(text, package)
+            cells = _code_cells(json.loads(text)) if file.suffix == ".ipynb" else [text]
+        except (OSError, ValueError, LookupError, TypeError):
+            return []
+        return [each for cell in cells for each in self.read(self._transformed(cell))]
+
+    def _take_start(self) -> None:
+        """Take what the shell executed while it started, by its profile and its command line."""
+        if not Application.initialized():
             return
-        for statement in tree.body:
-            if isinstance(statement, ast.If | ast.Try | ast.TryStar):
-                self._take_branches(statement)
-            else:
-                for node in _bindings(statement):
-                    self._take_node(node)
-
-    def _take_node(self, node: ast.AST, *, is_choice: bool = False) -> None:
-        if isinstance(node, ast.Call):
-            self._take_magic(node)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            for alias in node.names:
-                self._names.take_import(node.module, alias.name, alias.asname or alias.name, is_choice=is_choice)
-        else:
-            if isinstance(node, ast.Import):
-                self._names.modules.update(alias.name for alias in node.names)
-            for name in _bound_by(node):
-                self._names.take_binding(name)
-
-    def _take_branches(self, statement: ast.stmt) -> None:
-        """Read a statement of which one branch was executed: what any of them imports may be what is bound now."""
-        nodes = list(_bindings(statement))
-        imports = [node for node in nodes if isinstance(node, ast.ImportFrom)]
-        for node in nodes:
-            if node not in imports:
-                self._take_node(node)
-        for node in reversed(imports):
-            self._take_node(node, is_choice=True)
-
-    def _take_magic(self, call: ast.Call) -> None:
-        """Read what a magic executes in the notebook, such as the rest of a cell below ``%%time``."""
-        if not isinstance(call.func, ast.Attribute) or call.func.attr not in {"run_cell_magic", "run_line_magic"}:
-            return
-        texts = [each.value for each in call.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
-        if len(texts) == len(call.args) and texts and texts[0] in _EXECUTING:
-            self._take(texts[-1])
+        app = Application.instance()
+        folder = getattr(getattr(app, "profile_dir", None), "startup_dir", None)
+        files: list[str] = sorted(map(str, Path(folder).glob("*.py"))) if folder else []
+        files += [*getattr(app, "exec_files", ()), getattr(app, "file_to_run", "")]
+        for file in filter(None, files):
+            self._take(f"get_ipython().run_line_magic('run', {shlex.quote(file)!r})")
+        for text in (*getattr(app, "exec_lines", ()), getattr(app, "code_to_run", "")):
+            self._take(self._transformed(text))
 
 
-_EXECUTING = frozenset({"time", "capture", "prun"})
-_OTHER_SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+class _Cell:
+    """A piece of code that was executed; read when somebody asks."""
+
+    def __init__(self, watch: ImportWatch, text: str, until: int | None) -> None:
+        self.text = text
+        self._watch = watch
+        self._until = until
+
+    @cached_property
+    def found(self) -> list[Import | Store]:
+        """What it imports and binds, in order."""
+        return self._watch.read(self.text, until=self._until)
 
 
-def _bound_by(node: ast.AST) -> list[str]:
-    if isinstance(node, ast.Import | ast.ImportFrom):
-        return [alias.asname or alias.name.partition(".")[0] for alias in node.names]
-    if isinstance(node, ast.Name):
-        return [node.id]
-    name = getattr(node, "rest" if isinstance(node, ast.MatchMapping) else "name", None)
-    return [name] if isinstance(name, str) else []
-
-
-def _bindings(node: ast.AST, *, own_scope: bool = True) -> Iterator[ast.AST]:
-    """Yield what binds or deletes names of the notebook, and calls, in the order in which they are executed."""
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        yield node
+def _module_file(name: str) -> Iterable[Path]:
+    """Find the file that ``%run -m`` has executed, importing nothing."""
+    parent = name.rpartition(".")[0]
+    if parent and parent not in sys.modules:
         return
-    if isinstance(node, ast.NamedExpr):  # binds outside a comprehension, too
-        yield from _bindings(node.value, own_scope=own_scope)
-        yield node.target
+    try:
+        spec = find_spec(name)
+        if spec is not None and spec.submodule_search_locations is not None and name in sys.modules:
+            spec = find_spec(f"{name}.__main__")
+    except (ImportError, ValueError, AttributeError):
         return
-    if isinstance(node, ast.Lambda):
-        return
-    if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign) and node.value is not None:
-        yield from _bindings(node.value, own_scope=own_scope)
-        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-            yield from _bindings(target, own_scope=own_scope)
-        return
-    if isinstance(node, ast.Name):
-        if own_scope and isinstance(node.ctx, ast.Store | ast.Del):
-            yield node
-        return
-    if isinstance(node, _YIELDED):
-        yield node
-    for child in ast.iter_child_nodes(node):
-        yield from _bindings(child, own_scope=own_scope and not isinstance(node, _OTHER_SCOPES))
+    if spec is not None and spec.origin is not None and spec.origin.endswith(".py"):
+        yield Path(spec.origin)
 
 
-_YIELDED = (
-    ast.Import,
-    ast.ImportFrom,
-    ast.Call,
-    ast.ExceptHandler,
-    ast.MatchAs,
-    ast.MatchStar,
-    ast.MatchMapping,
-)
+def _code_cells(notebook: Any) -> list[str]:
+    return ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def _last_line(result: ExecutionResult, shell: InteractiveShell) -> int | None:
+    """Return the line of a cell at which an error ended it."""
+    traceback = result.error_in_exec.__traceback__ if result.error_in_exec is not None else None
+    while traceback is not None:
+        if traceback.tb_frame.f_globals is shell.user_global_ns and traceback.tb_frame.f_code.co_name == "<module>":
+            return traceback.tb_lineno
+        traceback = traceback.tb_next
+    return None
+
+
+def _running_line(shell: InteractiveShell) -> int | None:
+    """Return the line of the cell that is being executed."""
+    frame = sys._getframe()  # noqa: SLF001  (the documented way to look at callers)
+    while frame.f_back is not None:
+        if frame.f_globals is shell.user_global_ns and frame.f_back.f_code.co_name == "run_code":
+            return frame.f_lineno
+        frame = frame.f_back
+    return None

@@ -21,6 +21,7 @@ from ipyproject import current
 from ipyproject.config import PARAMS_HELP, parse_params
 from ipyproject.errors import ProjectError, SessionError
 from ipyproject.notebook.arguments import split_line
+from ipyproject.notebook.imported import ImportWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
 
     from ipyproject.display.tables import Rendering
-    from ipyproject.notebook.imported import CellReader
     from ipyproject.session import Origin, Session, Watch
 
 NAMES = ("session", "context", "catalog", "pipelines")
@@ -48,10 +48,10 @@ class ProjectMagics(Magics):
     shell: InteractiveShell
     _announcement: Callable[..., None] | None = None
     _watch: Watch
-    _cells: CellReader | None = None
 
-    def __init__(self, shell: InteractiveShell) -> None:
+    def __init__(self, shell: InteractiveShell, *, is_starting: bool = False) -> None:
         self._last = self.reload_project.parser.parse_args([])
+        self._imports = ImportWatch(shell, is_starting=is_starting)  # before --auto, which asks it
         super().__init__(shell=shell)
 
     @magic_arguments()
@@ -121,10 +121,10 @@ class ProjectMagics(Magics):
         self._last = options
         return said
 
-    def _open_and_describe(self, options: Namespace, magic_line: str) -> Rendering | str:
+    def _open_and_describe(self, options: Namespace, magic_line: str, *, within_cell: bool = True) -> Rendering | str:
         begin = time.perf_counter()
         is_first = current.current_session() is None
-        session = self._open(options, magic_line)
+        session = self._open(options, magic_line, within_cell=within_cell)
         seconds = time.perf_counter() - begin
         if options.quiet:
             return ""
@@ -153,7 +153,7 @@ class ProjectMagics(Magics):
             return
         line = {**vars(self._last), "path": None, "full": False}
         try:
-            said = self._open_and_describe(Namespace(**line), "%reload_project --auto")
+            said = self._open_and_describe(Namespace(**line), "%reload_project --auto", within_cell=False)
         except SessionError:
             self._watch = type(self._watch)()  # a run is going on: later
         except ProjectError as error:
@@ -175,6 +175,7 @@ class ProjectMagics(Magics):
     def forget_events(self) -> None:
         """Take back every callback registered with the shell."""
         self.auto = False
+        self._imports.stop()
         self._forget_announcement()
 
     def _forget_announcement(self) -> None:
@@ -182,24 +183,20 @@ class ProjectMagics(Magics):
             self.shell.events.unregister("pre_run_cell", self._announcement)
             self._announcement = None
 
-    def _open(self, options: Namespace, magic_line: str) -> Session:
-        from ipyproject.notebook.imported import CellReader
+    def _open(self, options: Namespace, magic_line: str, *, within_cell: bool) -> Session:
         from ipyproject.session import reload_project
 
-        if self._cells is None:
-            self._cells = CellReader()
-        session = reload_project(
+        return reload_project(
             options.path,
             env=options.env or self.env or None,
             extra_params=parse_params(options.params) if options.params else None,
             conf_source=options.conf_source or self.conf_source or None,
             origin=self._origin(magic_line),
             names=self.shell.user_ns,
-            imported=self._cells.names(self.shell.user_ns.get("In", [])),
+            imported=self._imports.names(within_cell=within_cell),
+            publish=self._push,
             full=options.full,
         )
-        self._push(session)
-        return session
 
     def _replay(self, options: Namespace, magic_line: str) -> None:
         from ipyproject.display.messages import run_text

@@ -155,11 +155,11 @@ class FreshLoader(SourceFileLoader):
         path = self.get_filename(name)
         source = self.get_data(path)
         executed = ExecutedSource(path, source, content_digest(source))
-        try:
-            code = self._finder.codes.get(executed, self.source_to_code)
-        except SyntaxError as error:
-            error.filename = error.filename or path  # NUL bytes and unknown encodings don't say where they are
-            raise
         vars(module).update(self._finder.staying.get(name, {}))
         with self._finder.observer.executing(name, executed):
+            try:
+                code = self._finder.codes.get(executed, self.source_to_code)
+            except SyntaxError as error:
+                error.filename = error.filename or path  # NUL bytes and unknown encodings don't say where they are
+                raise
             exec(code, vars(module))  # noqa: S102 - this is what importing a module means

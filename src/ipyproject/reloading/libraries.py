@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 import sysconfig
 import types
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
 
 _PLACES = tuple({sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")})
 _NO_STATE = (
@@ -49,6 +52,13 @@ class Libraries:
         """Whether an object is a library's."""
         name, key = self._names.get(id(value), ("", ""))
         return name != "" and getattr(sys.modules.get(name), "__dict__", {}).get(key) is value
+
+
+def outside_modules(own: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Yield the namespaces of modules that are neither the project's nor a library's: scripts, helpers beside it."""
+    for name, module in list(sys.modules.items()):
+        if name not in own and isinstance(module, types.ModuleType) and not _is_library(vars(module)):
+            yield vars(module)
 
 
 def _is_library(namespace: dict[str, Any]) -> bool:

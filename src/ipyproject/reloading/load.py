@@ -11,14 +11,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self
 
 from ipyproject import current
-from ipyproject.errors import ProjectCodeError
 from ipyproject.importing import import_project_module, project_modules
 from ipyproject.reloading.finder import ProjectFinder
 from ipyproject.reloading.world import Bridges, World
-from ipyproject.settings import KEEP
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
     from importlib.machinery import ModuleSpec
     from types import TracebackType
 
@@ -87,31 +86,31 @@ class Load:
         if error is not None:
             self._roll_back()
         self._bridges.take_down()
-        if error is not None:
-            self._tell_way_out(error)
 
     @property
-    def executed(self) -> dict[str, Any]:
-        """The modules that were executed, as they are loaded now."""
-        return {name: sys.modules[name] for name in self.observation.executed if name in sys.modules}
+    def modules(self) -> dict[str, Any]:
+        """The project's modules as they are loaded now."""
+        names = dict.fromkeys([*self._before.modules, *self.observation.executed])
+        return {name: sys.modules[name] for name in names if name in sys.modules}
 
     @property
     def rest(self) -> list[str]:
         """The stale modules that no import has reached so far, in the order in which they were loaded before."""
         return [name for name in self.stale if name not in sys.modules]
 
-    def execute_rest(self, held: Collection[str] | None = None) -> None:
+    def execute_rest(self, held: AbstractSet[str] | None = None) -> None:
         """Execute the stale modules that no import has reached yet, in the order in which they were loaded before.
 
         A notebook may hold them though no pipeline imports them. One whose file is gone stays out.
 
         Args:
-            held: Those that are needed; the others stay out, as they would in a fresh process. None for all.
+            held: Those that are needed, and others that may have come back; the rest stays out, as it would in a fresh
+                process. None for all.
 
         Raises:
             ProjectCodeError: One of them fails.
         """
-        for name in self.rest:
+        for name in self.rest if held is None else [*self.rest, *sorted(held - self.stale.keys())]:
             if name not in sys.modules and (held is None or name in held) and self._is_still_there(name):
                 import_project_module(name, self._project)
 
@@ -143,15 +142,6 @@ class Load:
         sys.meta_path[:] = self._meta_path
         current.restore(self._current)
 
-    def _tell_way_out(self, error: BaseException) -> None:
-        """Say what helps a module that was executed before and fails now: it may be one that can't be executed twice."""
-        name = self.observation.failed
-        is_about_code = isinstance(error, ProjectCodeError) and not isinstance(error.__cause__, SyntaxError)
-        if is_about_code and name in self.stale and hasattr(error, "hint"):
-            error.hint = (
-                f"{error.hint}\nIf {name} can't be executed twice in a process: {KEEP} = ({name!r},) in settings.py."
-            )
-
     def _owned(self) -> list[str]:
         projects = [self._project, *([self._replaced] if self._replaced is not None else [])]
         return list(dict.fromkeys(name for project in projects for name in project_modules(project)))
@@ -166,7 +156,7 @@ class Load:
         if spec is None or spec.origin is not None:
             return spec is not None
         # A folder that is left of a package, perhaps with byte code in it, is not the package.
-        was_namespace = getattr(self.stale[name], "__file__", None) is None
+        was_namespace = getattr(self.stale.get(name), "__file__", None) is None
         return was_namespace and any(_holds_something(place) for place in spec.submodule_search_locations or ())
 
     def _spec(self, name: str) -> ModuleSpec | None:

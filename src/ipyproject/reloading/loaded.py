@@ -183,6 +183,14 @@ class LoadedCode:
         except OSError:
             return None
 
+    def is_as_executed(self, name: str) -> bool:
+        """Whether a module was executed before, and its file holds the same still."""
+        source = self._sources.get(name)
+        try:
+            return source is not None and Path(source.path).read_bytes() == source.source
+        except OSError:
+            return False
+
     def read_ahead(self) -> None:
         """Read in a thread what the sources name, if that is much, so that the first edit need not wait for it."""
 

@@ -1,249 +1,315 @@
-"""Names outside the project, in a notebook, that were bound to objects of modules which were executed anew."""
+"""Names outside the project, in a notebook, that are bound to objects of modules which were executed anew."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from types import BuiltinFunctionType, FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ipyproject.imported import MISSING, SHARED, Identity, ImportedNames, attribute_of, exported_names, namespace_of
+from ipyproject.reloading.instances import Holding, plan_moves
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, MutableMapping
+    from collections.abc import Iterable, Mapping, MutableMapping
 
-# Values that are shared by whoever writes them down: that a name is bound to one does not say where it came from.
-_ATOMS = (int, float, complex, str, bytes, bool, type(None), tuple, frozenset, type(...), type(NotImplemented))
+    from ipyproject.reloading.instances import Moves
 
 _DEFINED = (type, FunctionType, BuiltinFunctionType)  # their ``__module__`` is where they were defined
 
 
+class Home(NamedTuple):
+    """A module, and an attribute of it, dotted for one within a class; no attribute for the module itself."""
+
+    module: str
+    attribute: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What a name is bound to still, though it is gone from the code.
+
+    Attributes:
+        home: What it was.
+        identity: Which object it is.
+    """
+
+    home: Home
+    identity: Identity
+
+
 @dataclass(frozen=True, slots=True)
 class Rebinding:
-    """What was done to names.
+    """What was done to names; it holds none of the objects.
 
     Attributes:
         rebound: Names that are bound to the successor of what they were bound to.
         gone: Names whose object has no successor: they are bound to the old one still.
-        old_instances: Names bound to instances of classes that were executed anew: left alone.
-        lost: Every name so far whose object was gone -> that object, and the module and attribute that it was.
+        moved: Names of instances, and of what holds some, that are instances of the class as it is now.
+        old_instances: Names of those that Python could not move, or whose class is gone.
+        lost: Every name so far whose object was gone: it may come back.
     """
 
     rebound: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
     old_instances: tuple[str, ...] = ()
-    lost: Mapping[str, tuple[Any, tuple[str, str]]] = field(default_factory=dict, repr=False, compare=False)
-
-
-class ImportedNames:
-    """Where names of a notebook were imported from, the last binding of each counting.
-
-    Attributes:
-        modules: All modules that its import statements name.
-    """
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._sources: dict[str, tuple[int, tuple[tuple[str, str], ...]]] = {}
-        self._stars: list[tuple[int, str]] = []
-        self.modules: set[str] = set()
+    lost: Mapping[str, Lost] = field(default_factory=dict, repr=False, compare=False)
 
     @property
-    def is_empty(self) -> bool:
-        """Whether nothing was imported yet."""
-        return not self._count
+    def lost_modules(self) -> frozenset[str]:
+        """The modules of lost names: those to be imported again if they are there again."""
+        return frozenset(lost.home.module for lost in self.lost.values())
 
-    def take_import(self, module: str, attribute: str, name: str, *, is_choice: bool = False) -> None:
-        """Take note of ``from module import attribute as name``; the attribute may be ``*``.
 
-        Args:
-            module: The module.
-            attribute: What of it.
-            name: What is bound.
-            is_choice: It stands in a branch: what was taken note of before may be the one that was executed.
-        """
-        self._count += 1
-        self.modules |= {module, f"{module}.{attribute}"}
-        if attribute == "*":
-            self._stars.append((self._count, module))
-        else:
-            before = self._sources.get(name, (0, ()))[1] if is_choice else ()
-            self._sources[name] = (self._count, ((module, attribute), *before))
+@dataclass(slots=True)
+class RebindingPlan:
+    """What is to be done to names: found out first, then done in one step that can't fail.
 
-    def take_binding(self, name: str) -> None:
-        """Take note that a name was bound otherwise: it is the user's now."""
-        if self._count:
-            self._count += 1
-            self._sources[name] = (self._count, ())
+    It holds old objects; drop it when it is done.
+    """
 
-    def starred(self) -> list[str]:
-        """Return the modules that were imported with a star, in order."""
-        return [module for _, module in self._stars]
+    names: MutableMapping[str, Any]
+    imported: ImportedNames
+    bind: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, Home] = field(default_factory=dict)
+    stars: dict[str, frozenset[str]] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
+    lost: dict[str, Lost] = field(default_factory=dict)
+    moves: Moves | None = None
 
-    def sources(self, name: str, exports: Callable[[str, str], bool]) -> list[tuple[str, str]]:
-        """Return the modules and attributes that a name may have been imported from, the last import first.
+    def apply(self) -> Rebinding:
+        """Bind the names and move the instances."""
+        self.names.update(self.bind)
+        moved, old = self.moves.apply() if self.moves is not None else ((), ())
+        for name, value in self.bind.items():
+            self.imported.follow(name, value, self.sources.get(name))
+        for module, exported in self.stars.items():
+            self.imported.follow_star(module, exported)
+        return Rebinding(tuple(self.bind), tuple(self.gone), moved, old, self.lost)
 
-        Args:
-            name: The name.
-            exports: Whether a module gives a name to who imports all of it.
-        """
-        at, sources = self._sources.get(name, (0, ()))
-        for since, module in reversed(self._stars):
-            if since < at:
-                break
-            if exports(module, name):
-                return [(module, name)]
-        return list(sources)
+
+def plan_rebinding(
+    names: MutableMapping[str, Any],
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    imported: ImportedNames | None = None,
+    lost: Mapping[str, Lost] | None = None,
+    held: Iterable[Holding] = (),
+) -> RebindingPlan:
+    """Find out what names are to be bound to now, and which instances are to be moved to the classes of now.
+
+    A name that was imported is bound to what importing it again would give. Any other is bound to an object of a module
+    if it is that very object, or defined there; to a value that many share, such as a number or a text, only if it has
+    the same name there and no code was seen that bound it. A function or a class from elsewhere is nobody's here.
+
+    Args:
+        names: The names; those that begin with ``_`` are left alone, if they were not imported.
+        before: Module that was executed again or dropped -> what ``sys.modules`` held for it before.
+        after: Module of the project -> what it holds now; without those that are gone.
+        imported: What the names were imported from.
+        lost: What earlier reloads could not rebind (:attr:`Rebinding.lost`): it may have come back.
+        held: Other objects in which instances are looked for.
+    """
+    imported = imported or ImportedNames()
+    plan = RebindingPlan(names, imported)
+    bound = [(name, value) for name, value in list(names.items()) if isinstance(name, str)]
+    homes = _Homes(before, after, imported, bound)
+    untouched = []
+    for name, value in bound:
+        known = (lost or {}).get(name)
+        if known is not None and not _is_lost_still(name, value, known, imported):
+            known = None
+        found = homes.of(name, value, None if known is None else known.home)
+        if not found:
+            if not name.startswith("_"):
+                untouched.append(Holding(name, value, partial(names.__setitem__, name)))
+            continue
+        home, successor = homes.successor(name, found)
+        if successor is MISSING:
+            plan.lost[name] = Lost(found[0], Identity(value))
+            if known is None:
+                plan.gone.append(name)
+        elif successor is not value:
+            plan.bind[name] = successor
+            if home not in found:
+                plan.sources[name] = home
+    _plan_stars(plan, after)
+    plan.moves = plan_moves([*untouched, *held], before, after)
+    return plan
+
+
+def _is_lost_still(name: str, value: Any, lost: Lost, imported: ImportedNames) -> bool:
+    is_shared = issubclass(type(value), SHARED) and imported.source(name, value) is None
+    return lost.identity.of(value) and not (is_shared and imported.is_own(name, value))
+
+
+def _plan_stars(plan: RebindingPlan, after: Mapping[str, Any]) -> None:
+    """Plan to bind the names that modules imported with a star give only now."""
+    for module, given in plan.imported.stars():
+        if module not in after:
+            continue
+        exported = frozenset(exported_names(after[module]))
+        if exported == given:
+            continue
+        plan.stars[module] = exported
+        for name in sorted(exported - given):
+            is_free = name not in plan.names and name not in plan.bind
+            value = attribute_of(after[module], name)
+            if value is MISSING or not (is_free or plan.imported.is_covered(name, plan.names.get(name), module)):
+                continue
+            if is_free or value is not plan.names.get(name):
+                plan.bind.setdefault(name, value)
+                plan.sources.setdefault(name, Home(module, name))
 
 
 def held_modules(
-    names: Mapping[str, Any], before: Mapping[str, Mapping[str, Any]], imported: ImportedNames | None = None
+    names: Mapping[str, Any],
+    before: Mapping[str, Any],
+    imported: ImportedNames | None = None,
+    held: Iterable[Holding] = (),
 ) -> set[str]:
     """Return the modules of which a notebook, or a module outside the project, holds something.
 
     Args:
         names: The names of the notebook.
-        before: Module -> its namespace before it was executed anew.
+        before: Module that is to be executed again -> what ``sys.modules`` held for it before.
         imported: What the names were imported from.
+        held: Other objects that may be instances of its classes.
     """
-    homes = _Homes(before, {}, imported or ImportedNames())
-    held = set(imported.modules if imported is not None else ())
-    for name, value in list(names.items()):
-        if not name.startswith("_") or homes.is_imported(name):
-            held.update(module for module, _ in homes.of(name, value))
+    imported = imported or ImportedNames()
+    bound = [(name, value) for name, value in list(names.items()) if isinstance(name, str)]
+    homes = _Homes(before, {}, imported, bound, others=True)
+    found = imported.modules & before.keys()
+    for name, value in bound:
+        found.update(home.module for home in homes.of(name, value))
+    found |= plan_moves([*(Holding(*each) for each in bound), *held], before, {}).modules
     for name, module in list(sys.modules.items()):
-        if name not in before and issubclass(type(module), ModuleType) and not name.startswith("shop"):
-            for value in list(vars(module).values()):
-                held.update(home for home, _ in homes.of("", value))
-    return held
-
-
-def rebind(
-    names: MutableMapping[str, Any],
-    before: Mapping[str, Mapping[str, Any]],
-    after: Mapping[str, ModuleType],
-    imported: ImportedNames | None = None,
-    lost: Mapping[str, tuple[Any, tuple[str, str]]] | None = None,
-) -> Rebinding:
-    """Bind names to the successors of the objects that they are bound to.
-
-    A name that was imported is bound to what importing it again would give. Any other is bound to an object of a module
-    if it is that very object; for values that many share, such as numbers and texts, that says nothing, and a function
-    or a class that comes from elsewhere is nobody's here.
-
-    Args:
-        names: The names, changed in place; those that begin with ``_`` are left alone, if they were not imported.
-        before: Module -> its namespace before it was executed anew.
-        after: Module -> the module now; without those that are gone.
-        imported: What the names were imported from.
-        lost: What earlier reloads could not rebind (:attr:`Rebinding.lost`): it may have come back.
-    """
-    homes = _Homes(before, after, imported or ImportedNames())
-    rebound, gone, old_instances = [], [], []
-    still_lost = {}
-    for name, value in list(names.items()):
-        if name.startswith("_") and not homes.is_imported(name):
-            continue
-        found = homes.of(name, value)
-        known = (lost or {}).get(name)
-        was_lost = not found and known is not None and known[0] is value
-        if was_lost and known is not None:
-            found = [known[1]]
-        if not found:
-            if _is_old_instance(value, before):
-                old_instances.append(name)
-            continue
-        successor = next((new for home in found if (new := _successor(home, after)) is not None), None)
-        if successor is None:
-            still_lost[name] = (value, found[0])
-            if not was_lost:
-                gone.append(name)
-        elif successor[0] is not value:
-            names[name] = successor[0]
-            rebound.append(name)
-    rebound += homes.bind_new_names(names)
-    return Rebinding(tuple(rebound), tuple(gone), tuple(old_instances), still_lost)
+        if name not in before and issubclass(type(module), ModuleType):
+            values = list(namespace_of(module).values())
+            found.update(home.module for value in values if homes.has(value) for home in homes.of_object(value))
+    return found
 
 
 class _Homes:
-    """Tells which modules and attributes an object was before."""
+    """Tells which modules and attributes an object was before.
+
+    Args:
+        before: Module that was executed again or dropped -> what ``sys.modules`` held for it before.
+        after: Module of the project -> what it holds now.
+        imported: What the names were imported from.
+        names: The names and values that will be asked for.
+        others: Any other object may be asked for, too.
+    """
 
     def __init__(
-        self, before: Mapping[str, Mapping[str, Any]], after: Mapping[str, ModuleType], imported: ImportedNames
+        self,
+        before: Mapping[str, Any],
+        after: Mapping[str, Any],
+        imported: ImportedNames,
+        names: Iterable[tuple[str, Any]],
+        *,
+        others: bool = False,
     ) -> None:
         self._before = before
         self._after = after
         self._imported = imported
-        self._by_id: dict[int, list[tuple[str, str]]] = {}
-        for defining in (True, False):  # the module that defines it counts first
-            for module, namespace in before.items():
-                self._take(module, namespace, defining=defining)
+        self._by_id: dict[int, list[Home]] = {id(module): [Home(name)] for name, module in before.items()}
+        self._by_name: dict[str, list[str]] = {}
+        wanted = {id(value) for _, value in names if not issubclass(type(value), SHARED)}
+        shared = {name for name, value in names if issubclass(type(value), SHARED)}
+        elsewhere: list[tuple[int, Home]] = []
+        for module in before:
+            namespace = namespace_of(before[module])
+            for name in shared.intersection(list(namespace)):
+                self._by_name.setdefault(name, []).append(module)
+            for attribute, value in list(namespace.items()):
+                if (others or id(value) in wanted) and self._is_own(attribute, value):
+                    home = Home(module, attribute)
+                    if issubclass(type(value), _DEFINED) and value.__module__ == module:
+                        self._by_id.setdefault(id(value), []).append(home)
+                    else:
+                        elsewhere.append((id(value), home))
+        for key, home in elsewhere:  # the module that defines it counts first
+            self._by_id.setdefault(key, []).append(home)
 
-    def of(self, name: str, value: Any) -> list[tuple[str, str]]:
-        """Return the modules and attributes that a name's value was, the likeliest first; none for what is no one's."""
-        sources = self._imported.sources(name, self._exports)
-        named = [each for each in sources if self._before.get(each[0], {}).get(each[1], _MISSING) is value]
-        return [*named, *self._without_name(value)]
+    def has(self, value: Any) -> bool:
+        """Whether an object lay in one of the modules; quick, for who asks of many."""
+        return id(value) in self._by_id
 
-    def bind_new_names(self, names: MutableMapping[str, Any]) -> list[str]:
-        """Bind, and return, names that modules imported with a star have only now."""
-        bound = []
-        for module in self._imported.starred():
-            namespace = getattr(self._after.get(module), "__dict__", {})
-            for name in list(namespace) if module in self._before else ():
-                is_new = name not in self._before[module] and name not in names
-                if is_new and self._imported.sources(name, self._exports_now) == [(module, name)]:
-                    names[name] = namespace[name]
-                    bound.append(name)
-        return bound
+    def of(self, name: str, value: Any, lost: Home | None = None) -> list[Home]:
+        """Return what a name's value was, the likeliest first; nothing for what is no one's.
 
-    def is_imported(self, name: str) -> bool:
-        """Whether a name was imported, and is not bound otherwise since."""
-        return bool(self._imported.sources(name, lambda *_: False))
+        Args:
+            name: The name.
+            value: What it is bound to.
+            lost: What it was, if that was gone.
+        """
+        source = self._imported.source(name, value)
+        if source is None and name.startswith("_"):
+            return []
+        found = [Home(*source)] if source is not None and (source[0] in self._before or lost is not None) else []
+        if lost is not None:
+            found.append(lost)
+        found += self.of_object(value, is_imported=source is not None)
+        if not found and source is None and issubclass(type(value), SHARED):
+            found = self._of_shared(name, value)
+        return found
 
-    def _without_name(self, value: Any) -> list[tuple[str, str]]:
-        if issubclass(type(value), ModuleType):
-            name = vars(value).get("__name__")
-            return [(name, "")] if isinstance(name, str) and name in self._before else []
-        return [] if issubclass(type(value), _ATOMS) else self._by_id.get(id(value), [])
+    def of_object(self, value: Any, *, is_imported: bool = False) -> list[Home]:
+        """Return what an object was that is known by its identity."""
+        kind = type(value)
+        if issubclass(kind, SHARED):
+            return []
+        found = self._by_id.get(id(value))
+        if found is None:
+            return self._defined(value) if issubclass(kind, (type, FunctionType)) else []
+        if is_imported or issubclass(kind, (ModuleType, *_DEFINED)):
+            return found
+        # An object that a cell has put there need not be the module's own.
+        return [home for home in found if not home.attribute or not self._imported.is_patched(home.attribute)]
 
-    def _take(self, module: str, namespace: Mapping[str, Any], *, defining: bool) -> None:
-        for attribute, value in namespace.items():
-            # By type(), not by isinstance(): a proxy answers for something else, or raises.
-            kind = type(value)
-            if issubclass(kind, (ModuleType, *_ATOMS)) or (attribute.startswith("__") and attribute.endswith("__")):
-                continue
-            origin = getattr(value, "__module__", None) if issubclass(kind, _DEFINED) else None
-            is_from_elsewhere = issubclass(kind, _DEFINED) and not (origin in self._before or origin in self._after)
-            if (origin == module) is defining and not is_from_elsewhere:
-                self._by_id.setdefault(id(value), []).append((module, attribute))
+    def successor(self, name: str, found: list[Home]) -> tuple[Home, Any]:
+        """Return what has taken the place of an object, and where it lies; `MISSING` for what is gone."""
+        first = found[0]
+        stars = [
+            Home(module, name)
+            for module, _ in self._imported.stars()
+            if module in self._after and name in exported_names(self._after[module])
+        ]
+        for home in (first, *stars, *found[1:]):
+            value = attribute_of(self._after[home.module], home.attribute) if home.module in self._after else MISSING
+            if value is not MISSING:
+                return home, value
+        return first, MISSING
 
-    def _exports(self, module: str, name: str) -> bool:
-        return _is_public(name, self._before.get(module) or getattr(self._after.get(module), "__dict__", {}))
+    def _is_own(self, attribute: str, value: Any) -> bool:
+        """Whether an attribute's object is the modules' own, and to be known by its identity."""
+        kind = type(value)  # not isinstance(): a proxy answers for something else, or raises
+        if issubclass(kind, (ModuleType, *SHARED)) or (attribute.startswith("__") and attribute.endswith("__")):
+            return False
+        return not issubclass(kind, _DEFINED) or value.__module__ in self._before or value.__module__ in self._after
 
-    def _exports_now(self, module: str, name: str) -> bool:
-        return _is_public(name, getattr(self._after.get(module), "__dict__", {}))
+    def _defined(self, value: Any) -> list[Home]:
+        """Return where a function or a class was defined that no module holds under a name of its own."""
+        module, path = value.__module__, value.__qualname__
+        if not isinstance(module, str) or module not in self._before or "<" in path:
+            return []
+        there = attribute_of(self._before[module], path)
+        # Another tool may have bound another function there; one of its own has the module's namespace.
+        is_its_own = isinstance(value, FunctionType) and value.__globals__ is namespace_of(self._before[module])
+        return [Home(module, path)] if there is value or (is_its_own and isinstance(there, FunctionType)) else []
 
-
-def _is_public(name: str, namespace: Mapping[str, Any]) -> bool:
-    public = namespace.get("__all__")
-    if isinstance(public, (list, tuple)):
-        return name in public
-    return name in namespace and not name.startswith("_")
-
-
-def _successor(home: tuple[str, str], after: Mapping[str, ModuleType]) -> tuple[Any] | None:
-    module = after.get(home[0])
-    if module is None:
-        return None
-    if not home[1]:
-        return (module,)
-    value = vars(module).get(home[1], _MISSING) if issubclass(type(module), ModuleType) else _MISSING
-    return None if value is _MISSING else (value,)
-
-
-def _is_old_instance(value: Any, before: Mapping[str, Mapping[str, Any]]) -> bool:
-    kind = type(value)
-    module = kind.__dict__.get("__module__")
-    return isinstance(module, str) and before.get(module, {}).get(kind.__qualname__) is kind
+    def _of_shared(self, name: str, value: Any) -> list[Home]:
+        """Return the modules that had the same value by the same name, if it is clear which one is meant."""
+        found = _having(name, value, self._before, self._by_name.get(name, ()))
+        if not found or self._imported.is_own(name, value):
+            return []
+        found += _having(name, value, self._after, self._after.keys() - self._before.keys())
+        successors = {id(attribute_of(self._after.get(home.module), name)) for home in found if self._after}
+        return found if len(successors) <= 1 else []
 
 
-_MISSING = object()
+def _having(name: str, value: Any, modules: Mapping[str, Any], among: Iterable[str]) -> list[Home]:
+    return [Home(module, name) for module in among if namespace_of(modules[module]).get(name, MISSING) is value]

@@ -5,19 +5,22 @@ from __future__ import annotations
 import gc
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ipyproject import current
 from ipyproject.bootstrap import make_current, unchanged_on_failure
-from ipyproject.errors import Interrupted, ProjectError, SessionError
+from ipyproject.errors import Interrupted, ProjectCodeError, ProjectError, SessionError
+from ipyproject.imported import ImportedNames
 from ipyproject.interrupts import Interrupts
 from ipyproject.project import find_project, read_project
-from ipyproject.reloading import ImportedNames, Load, LoadedCode, Rebinding, Snapshot, held_modules, rebind
+from ipyproject.reloading import Holding, Load, LoadedCode, Rebinding, Snapshot, held_modules, plan_rebinding
+from ipyproject.reloading.libraries import outside_modules
 from ipyproject.session.changes import Facts, compare_opened
 from ipyproject.session.opening import Kept, Opening, conf_source_of
 from ipyproject.session.origin import Origin
 from ipyproject.session.session import Session
-from ipyproject.settings import reload_keep
+from ipyproject.settings import KEEP, reload_keep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
     from ipyproject.catalog import Catalog
     from ipyproject.project import Project
+    from ipyproject.reloading import Lost, RebindingPlan
     from ipyproject.reloading.observation import Observation
 
 
@@ -158,6 +162,13 @@ class _Reload:
 
     def _on_new_code(self, code: LoadedCode, stale: Collection[str] | None, observation: Observation) -> Session:
         observation.go_on_without(stale)
+        try:
+            return self._load(code, stale, observation)
+        except ProjectCodeError as error:
+            _tell_way_out(error, observation.failed, code)
+            raise
+
+    def _load(self, code: LoadedCode, stale: Collection[str] | None, observation: Observation) -> Session:
         replaced = self._before.project if self._before.project != self._project else None
         with Load(self._project, replaced, code.finder, observation, stale, self._kept_modules(code)) as load:
             with self._interrupts.allowed(), self._prepared() as session:
@@ -165,14 +176,13 @@ class _Reload:
                     pipelines = session.pipelines
                 self._load_context(session, load.stale)
                 self._execute_rest(load)
+                plans = self._plan_rebinding(load, session)
                 self._before.refuse_under_a_run()  # one may have been started by another thread meanwhile
                 touched = observation.touched()
         code.take(load, touched, self._snapshot, pipelines)
         code.outdated = self._outdated
         current.set_loaded_code(code)
-        rebinding = Rebinding(lost=self._before.lost_names())
-        if self._names is not None:
-            rebinding = rebind(self._names, _namespaces(load.stale), load.executed, self._imported, rebinding.lost)
+        rebinding, *_ = [plan.apply() for plan in plans]
         executed = {name: source.digest.hex() for name, source in observation.executed.items()}
         self._finish(session, code, executed, rebinding, load.as_before)
         code.read_ahead()
@@ -198,12 +208,31 @@ class _Reload:
         session.changes = replace(changes, doubled=code.doubled())
 
     def _execute_rest(self, load: Load) -> None:
-        """Execute stale modules that no import has reached, if somebody holds them."""
+        """Execute stale modules that no import has reached, if somebody holds them, and those that are there again."""
         if self._names is None:
             load.execute_rest()
-        elif load.rest:
-            held = held_modules(self._names, _namespaces(load.stale), self._imported)
-            load.execute_rest(held | {module for _, (module, _) in self._before.lost_names().values()})
+        else:
+            held = held_modules(self._names, load.stale, self._imported) if load.rest else set()
+            load.execute_rest(held | Rebinding(lost=self._before.lost_names()).lost_modules)
+
+    def _plan_rebinding(self, load: Load, session: Session) -> list[RebindingPlan]:
+        """Plan what names are to be bound to: those of the notebook, then those of modules outside the project.
+
+        Also which instances are to be moved to the classes of now: of the names, and in the catalog's memory.
+        """
+        names = self._names if self._names is not None else {}
+        modules = load.modules
+        catalog = session.catalog
+        in_memory = [
+            Holding(f"{name} (catalog)", data, partial(catalog.replace_in_memory, name))
+            for name, data in catalog.in_memory().items()
+        ]
+        plans = [plan_rebinding(names, load.stale, modules, self._imported, self._before.lost_names(), in_memory)]
+        if load.stale:
+            for namespace in outside_modules(modules.keys() | load.stale.keys()):
+                if namespace is not names:
+                    plans.append(plan_rebinding(namespace, load.stale, modules, ImportedNames(lambda *_: 1)))
+        return plans
 
     def _kept_modules(self, code: LoadedCode) -> set[str]:
         """Return the loaded modules that ``RELOAD_KEEP`` names, and those below them."""
@@ -232,6 +261,12 @@ class _Reload:
         if live is not None:
             session.inherit(live, replaced)
         session.load_context()
+
+
+def _tell_way_out(error: ProjectCodeError, module: str | None, code: LoadedCode) -> None:
+    """Say what helps a module that was executed before and fails now, though nobody has changed it."""
+    if module is not None and code.is_as_executed(module):
+        error.hint = f"{error.hint}\nIf {module} can't be executed twice: {KEEP} = ({module!r},) in settings.py."
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +343,7 @@ class _Before:
         except ProjectError:  # what it can't load now, it never had
             return None
 
-    def lost_names(self) -> Mapping[str, tuple[Any, tuple[str, str]]]:
+    def lost_names(self) -> Mapping[str, Lost]:
         """Return the names in the notebook whose objects earlier reloads have found gone."""
         return self.sessions[-1].changes.names.lost if self.sessions else {}
 
@@ -320,7 +355,3 @@ class _Before:
 
     def _last_on(self, project: Project) -> Session | None:
         return next((each for each in reversed(self.sessions) if each.project.root == project.root), None)
-
-
-def _namespaces(modules):
-    return {name: vars(module) if hasattr(module, "__dict__") else {} for name, module in modules.items()}

@@ -1,0 +1,273 @@
+"""Which names of a namespace were imported, and from where, by evidence: by what they are bound to.
+
+A file of its own and below everything else, since the notebook's extension needs it in every kernel, project or not.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+MISSING: Any = object()
+
+# Values that are shared by whoever writes them down: that a name is bound to one does not say where it came from.
+SHARED = (int, float, complex, str, bytes, bool, type(None), tuple, frozenset, type(...), type(NotImplemented))
+
+Arms = tuple[tuple[object, int], ...]  # in which branch of which statements something stands, from the outermost in
+
+
+class Import(NamedTuple):
+    """One name that an import statement binds.
+
+    Attributes:
+        name: The name; ``*`` for all that the module gives.
+        module: The module that it comes from.
+        attribute: What of it: an attribute, ``*``, or nothing for the module itself.
+        arms: Where it stands.
+        is_certain: It was executed, for all that its place tells: it stands in no branch or loop.
+        loads: The module that it imports, if that is one below the module that it binds.
+    """
+
+    name: str
+    module: str
+    attribute: str = ""
+    arms: Arms = ()
+    is_certain: bool = True
+    loads: str = ""
+
+
+class Store(NamedTuple):
+    """One name that is bound by other means, or deleted.
+
+    Attributes:
+        name: The name; with a dot before it, an attribute of anything.
+        arms: Where it stands.
+        constant: What it is bound to, where a number, a text or the like is written there.
+    """
+
+    name: str
+    arms: Arms = ()
+    constant: Any = MISSING
+
+    def may_give(self, value: Any) -> bool:
+        """Whether a value can have come from here."""
+        constant = self.constant
+        return constant is MISSING or (type(constant) is type(value) and constant == value)
+
+
+class Identity:
+    """Remembers an object by its identity, without keeping it alive.
+
+    Attributes:
+        is_proof: What is found to be the same is the same; otherwise it may be another one at the same address.
+    """
+
+    __slots__ = ("_id", "_reference", "is_proof")
+
+    def __init__(self, value: Any) -> None:
+        self._id = id(value)
+        try:
+            self._reference: Callable[[], Any] | None = weakref.ref(value)
+        except TypeError:
+            self._reference = None
+        self.is_proof = self._reference is not None
+
+    def of(self, value: Any) -> bool:
+        """Whether this is the object."""
+        return id(value) == self._id if self._reference is None else self._reference() is value
+
+
+@dataclass(slots=True)
+class _Noted:
+    at: int
+    module: str
+    attribute: str
+    identity: Identity
+
+
+class ImportedNames:
+    """Where names were imported from: noted when the import is seen to have happened, followed while it holds.
+
+    Nothing that a name is bound to is kept alive.
+
+    Args:
+        stored: Tells when a name was last bound otherwise, by code that can have given it its value: a count as in
+            :meth:`note`, 0 for never. A name that begins with a dot is an attribute of anything.
+
+    Attributes:
+        modules: All modules that were imported.
+    """
+
+    def __init__(self, stored: Callable[[str, Any], int] = lambda *_: 0) -> None:
+        self._stored = stored
+        self._noted: dict[str, _Noted] = {}
+        self._stars: dict[str, tuple[int, frozenset[str]]] = {}
+        self.modules: set[str] = set()
+
+    def note(self, names: Mapping[str, Any], found: Sequence[Import | Store], at: int) -> None:
+        """Take note of what code that has just been executed imported.
+
+        A name counts if it is bound to what the import gives.
+
+        Args:
+            names: What is bound now.
+            found: What the code imports and binds, in order.
+            at: A count that grows from one piece of code to the next, from 1.
+        """
+        later: dict[str, list[Store]] = {}
+        decided: set[str] = set()
+        for index in reversed(range(len(found))):
+            each = found[index]
+            if isinstance(each, Store):
+                later.setdefault(each.name, []).append(each)
+                continue
+            module = sys.modules.get(each.module)
+            if module is None:
+                continue
+            if each.loads in sys.modules:  # whatever its top-level name is bound to by now
+                self.modules.add(each.loads)
+            is_star = each.attribute == "*"
+            exported = exported_names(module) if is_star else [each.name]
+            for name in exported:
+                one = each._replace(name=name, attribute=name) if is_star else each
+                if name not in decided and self._is_seen(names, one, later.get(name, ()), found[:index]):
+                    self._noted[name] = _Noted(at, one.module, one.attribute, Identity(names[name]))
+                    self.modules |= {one.module, f"{one.module}.{one.attribute}"}
+                    decided.add(name)
+            if is_star and (each.is_certain or (decided.issuperset(exported) and exported)):
+                self._stars.pop(each.module, None)  # the last one is to come last
+                self._stars[each.module] = (at, frozenset(exported))
+                self.modules.add(each.module)
+
+    def _is_seen(
+        self, names: Mapping[str, Any], found: Import, later: Sequence[Store], earlier: Sequence[Import | Store]
+    ) -> bool:
+        """Whether an import is what has bound its name to the value that it has."""
+        value = names.get(found.name, MISSING)
+        if value is MISSING or any(
+            each.may_give(value) and not _exclude_each_other(each.arms, found.arms) for each in later
+        ):
+            return False
+        given, is_computed = _given(found.module, found.attribute)
+        if given is not value:
+            return is_computed and found.is_certain
+        if found.is_certain or not issubclass(type(value), SHARED):
+            return True
+        # It may never have been executed, and the value have come from elsewhere.
+        known = self.source(found.name, value)
+        if known is not None:
+            return known == (found.module, found.attribute)
+        return (
+            not self.is_own(found.name, value)
+            and not any(each.may_give(value) for each in later)
+            and not any(
+                each.may_give(value) if isinstance(each, Store) else _given(each.module, each.attribute)[0] is value
+                for each in earlier
+                if each.name == found.name
+            )
+        )
+
+    def source(self, name: str, value: Any) -> tuple[str, str] | None:
+        """Return the module and the attribute that a name was imported from; None if it is no longer what that gave.
+
+        Args:
+            name: The name.
+            value: What it is bound to.
+        """
+        noted = self._noted.get(name)
+        if noted is None or not noted.identity.of(value):
+            return None
+        if not noted.identity.is_proof and self._stored(name, value) > noted.at:
+            return None
+        return noted.module, noted.attribute
+
+    def is_own(self, name: str, value: Any) -> bool:
+        """Whether code was seen that bound a name otherwise than by an import, and can have given it this value."""
+        return self._stored(name, value) > 0
+
+    def is_patched(self, attribute: str) -> bool:
+        """Whether code was seen that bound an attribute of that name, of whatever object."""
+        return self._stored(f".{attribute}", MISSING) > 0
+
+    def stars(self) -> list[tuple[str, frozenset[str]]]:
+        """Return the modules that were imported with a star, the last one first, and the names that they gave."""
+        return [(module, names) for module, (_, names) in reversed(self._stars.items())]
+
+    def is_covered(self, name: str, value: Any, module: str) -> bool:
+        """Whether a star on a module would bind a name that is bound already, having been imported before it."""
+        noted = self._noted.get(name)
+        return noted is not None and noted.at < self._stars[module][0] and self.source(name, value) is not None
+
+    def follow(self, name: str, value: Any, source: tuple[str, str] | None = None) -> None:
+        """Take note that a name was bound to what its import gives now.
+
+        Args:
+            name: The name.
+            value: What it is bound to.
+            source: The module and attribute, if they are others, or it was not noted so far.
+        """
+        noted = self._noted.get(name)
+        if source is not None:
+            at = self._stars.get(source[0], (noted.at if noted is not None else 0, ()))[0]
+            self._noted[name] = _Noted(at, *source, Identity(value))
+        elif noted is not None:
+            noted.identity = Identity(value)
+
+    def follow_star(self, module: str, exported: frozenset[str]) -> None:
+        """Take note of what a module gives to a star now."""
+        self._stars[module] = (self._stars[module][0], exported)
+
+
+def exported_names(module: Any) -> list[str]:
+    """Return the names that a star imports from a module object."""
+    namespace = namespace_of(module)
+    public = namespace.get("__all__")
+    if isinstance(public, (list, tuple)):
+        return [name for name in public if isinstance(name, str)]
+    return [name for name in list(namespace) if isinstance(name, str) and not name.startswith("_")]
+
+
+def namespace_of(module: Any) -> Mapping[str, Any]:
+    """Return what a module object holds; it may be any object that lies in ``sys.modules``."""
+    try:
+        namespace = object.__getattribute__(module, "__dict__")
+    except Exception:  # noqa: BLE001  (a class of the user's)
+        return MappingProxyType({})
+    return namespace if isinstance(namespace, dict) else MappingProxyType({})
+
+
+def attribute_of(module: Any, attribute: str) -> Any:
+    """Return an attribute of a module object as an import gives it, also by its ``__getattr__``; `MISSING` for none."""
+    if not attribute:
+        return module
+    value = namespace_of(module).get(attribute, MISSING)
+    if value is not MISSING:
+        return value
+    value = module
+    for name in attribute.split("."):
+        try:
+            value = getattr(value, name)
+        except Exception:  # noqa: BLE001  (it is code of the user's)
+            return MISSING
+    return value
+
+
+def _given(module: str, attribute: str) -> tuple[Any, bool]:
+    """Return what an import gives now, and whether it is made when it is asked for; nothing is imported for it."""
+    owner = sys.modules.get(module, MISSING)
+    if not attribute or attribute in namespace_of(owner):
+        return attribute_of(owner, attribute), False
+    submodule = sys.modules.get(f"{module}.{attribute}")
+    if submodule is not None:
+        return submodule, False
+    return attribute_of(owner, attribute), True
+
+
+def _exclude_each_other(one: Arms, other: Arms) -> bool:
+    return any(statement is place and arm != branch for statement, arm in one for place, branch in other)
