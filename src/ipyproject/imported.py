@@ -130,15 +130,15 @@ class ImportedNames:
             module = sys.modules.get(each.module)
             if module is None:
                 continue
-            if each.loads in sys.modules:  # whatever its top-level name is bound to by now
-                self.modules.add(each.loads)
             is_star = each.attribute == "*"
             exported = exported_names(module) if is_star else [each.name]
             for name in exported:
                 one = each._replace(name=name, attribute=name) if is_star else each
-                if name not in decided and self._is_seen(names, one, later.get(name, ()), found[:index]):
+                if not self._is_seen(names, one, later.get(name, ()), found[:index]):
+                    continue
+                self.modules |= {one.module, f"{one.module}.{one.attribute}", one.loads or one.module}
+                if name not in decided:
                     self._noted[name] = _Noted(at, one.module, one.attribute, Identity(names[name]))
-                    self.modules |= {one.module, f"{one.module}.{one.attribute}"}
                     decided.add(name)
             if is_star and (each.is_certain or (decided.issuperset(exported) and exported)):
                 self._stars.pop(each.module, None)  # the last one is to come last

@@ -266,6 +266,14 @@ def test_held_modules():
     assert held_modules(names, before, imported) == {"a", "b", "c", "d"}
 
 
+def test_held_modules_below_a_package():
+    """``import p.a, p.b`` binds ``p`` alone, and both are held."""
+    before = {name: module(name, "") for name in ("p", "p.a", "p.b", "p.c")}
+    vars(before["p"])["__path__"] = []
+    names, imported = bound(before, "import p.a, p.b")
+    assert held_modules(names, before, imported) == {"p", "p.a", "p.b"}
+
+
 def test_functions_of_classes_and_nested_classes():
     """Names of what stands within a class follow."""
     source = "class A:\n    class B: v = {0}\n    def f(self): return {0}\n"
