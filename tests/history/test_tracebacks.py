@@ -32,7 +32,7 @@ def test_our_frames_are_left_out() -> None:
     catalog = Catalog()
     catalog["x"] = Failing()
     text = trimmed_traceback(caught(catalog.load, "x"))
-    cause, _, last = text.partition("\n\nThe above exception")
+    cause, _, last = text.partition("\nThe above exception")
     assert "in load\n    fail()" in cause
     assert cause.endswith("ValueError: bad")
     assert "ipyproject/catalog" not in cause

@@ -155,7 +155,7 @@ def test_inputs_that_a_function_can_take(func, inputs):
     """A node is made exactly when Python could call the function with so many inputs, or inputs of these names."""
     names = [] if inputs is None else [inputs] if isinstance(inputs, str) else inputs
     try:
-        signature = inspect.signature(func)
+        signature = inspect.signature(func, follow_wrapped=False)
         signature.bind(**names) if isinstance(names, dict) else signature.bind(*names)
     except TypeError:
         with pytest.raises(PipelineError, match="can't call"):

@@ -22,7 +22,7 @@ def node(name, inputs, outputs, **options):
 
 DIAMOND = Pipeline(
     [
-        node("join", ["left", "right"], "joined", tags="late"),
+        node("join", ["left", "right"], "joined@frame", tags="late"),
         node("left", ["raw"], "left", tags=["early", "l"]),
         node("right", ["raw", "params:r"], "right", tags="early"),
         node("report", ["joined@text"], None, tags="late"),

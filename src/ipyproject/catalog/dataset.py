@@ -7,7 +7,7 @@ import inspect
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeGuard, get_args
 
-from ipyproject.errors import CatalogError, DatasetError, did_you_mean
+from ipyproject.errors import CatalogError, DatasetError, did_you_mean, message_of, shortened, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -134,8 +134,8 @@ def require_data(data: Any) -> None:
 
 def reason(error: BaseException) -> str:
     """Return the first line of what a library said, with the kind of error."""
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+    first = next((line.strip() for line in message_of(error).splitlines() if line.strip()), "")
+    return f"{type_name(error)}: {shortened(first)}" if first else type_name(error)
 
 
 def _inferred_copy_mode(data: Any) -> CopyMode:

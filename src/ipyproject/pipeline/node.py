@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property, partial
-from types import FunctionType
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property, lru_cache, partial
+from types import BuiltinFunctionType, CodeType, CoroutineType, FunctionType, MethodType
 from typing import Any, TypeGuard
 
-from ipyproject.errors import PipelineError
+from ipyproject.errors import PipelineError, shortened
 
 InputNames = str | list[str] | dict[str, str] | None
 OutputNames = str | list[str] | dict[str, str] | None
 
 _SAFE_NAME = re.compile(r"[\w.-]+")
+TRANSCODING_HINT = "Give each use a transcoding, such as table@pandas and table@spark, or none."
+_WAIT, _WHOLE = "Let it call asyncio.run(...) inside.", "Let it return the data as a whole."
+_Cached = type(lru_cache(lambda: None))
 _GIVES_NO_DATA = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_GENERATOR
 
 
@@ -58,7 +61,7 @@ class Node:
         self._name = name
         self._namespace = namespace
         self._tags = frozenset(as_names(tags))
-        self._confirms = tuple(as_names(confirms))
+        self._confirms = tuple(dict.fromkeys(as_names(confirms)))
         self._input_names = _flat_names(inputs, "inputs", self)
         self._output_names = _flat_names(outputs, "outputs", self)
         self._check()
@@ -102,10 +105,9 @@ class Node:
     @cached_property
     def func_name(self) -> str:
         """A readable name of the function, whatever kind of callable it is."""
-        func = self._func
-        while isinstance(func, partial):
-            func = func.func
-        return getattr(func, "__name__", type(func).__name__)
+        func = _named(self._func)
+        name = getattr(func, "__name__", None)
+        return name if isinstance(name, str) else type(func).__name__
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Call the function.
@@ -136,13 +138,12 @@ class Node:
 
     def place(self) -> str:
         """Where the function is defined, for messages: ``nodes.py, line 12``."""
-        func = inspect.unwrap(self._func)
-        while isinstance(func, partial):
-            func = func.func
-        code = getattr(func, "__code__", None)
-        if code is None:
-            return f"{getattr(func, '__module__', '?')}.{self.func_name}"
-        return f"{code.co_filename}, line {code.co_firstlineno}"
+        func = _innermost(self._func)
+        for each in (func, getattr(type(func), "__call__", None)):  # noqa: B004  (its code, not whether it is there)
+            code = getattr(each, "__code__", None)
+            if isinstance(code, CodeType):
+                return f"{code.co_filename}, line {code.co_firstlineno}"
+        return f"{getattr(func, '__module__', '?')}.{self.func_name}"
 
     def __eq__(self, other: object) -> bool:
         return self._key == other._key if isinstance(other, Node) else NotImplemented
@@ -162,9 +163,10 @@ class Node:
     @cached_property
     def _key(self) -> tuple[object, ...]:
         def hashable(names: InputNames) -> object:
-            return (
-                tuple(names.items()) if isinstance(names, dict) else tuple(names) if isinstance(names, list) else names
-            )
+            # The order of a dict never matters: its keys say where each goes.
+            if isinstance(names, dict):
+                return frozenset(names.items())
+            return tuple(names) if isinstance(names, list) else names
 
         return (self._func, hashable(self._inputs), hashable(self._outputs), self.name, self._tags, self._confirms)
 
@@ -185,7 +187,8 @@ class Node:
         return Node(**(definition | changes))
 
     def _default_name(self) -> str:
-        named_after = self._output_names or self._input_names
+        names, flat = (self._outputs, self._output_names) if self._output_names else (self._inputs, self._input_names)
+        named_after = sorted(flat) if isinstance(names, dict) else flat
         return re.sub(r"[^\w.-]", "_", "__".join((self.func_name, *named_after)))
 
     def _check(self) -> None:
@@ -196,24 +199,34 @@ class Node:
                 raise PipelineError(
                     f"{what!r} can't be the name or a tag of a node.", "Use letters, digits, '_', '-' and '.'."
                 )
+        self._check_names()
+        self._check_signature()
+
+    def _check_names(self) -> None:
+        written: set[str] = set()
+        read = {plain_name(name) for name in self._input_names}
         for output in self._output_names:
-            if self._output_names.count(output) > 1:
+            if plain_name(output) in written:
                 raise PipelineError(f"Node {self.name!r} writes {output!r} twice.", "Give each output its own name.")
             if output.startswith("params:") or output == "parameters":
                 raise PipelineError(f"Node {self.name!r} writes the parameter {output!r}.", "Parameters are only read.")
-        read_names = {plain_name(name) for name in self._input_names}
-        for output in self._output_names:
-            if plain_name(output) in read_names:
+            if plain_name(output) in read:
                 raise PipelineError(
                     f"Node {self.name!r} both reads and writes {output!r}.", "Write to a dataset of another name."
                 )
-        self._check_signature()
+            written.add(plain_name(output))
+        transcoded = {plain_name(name) for name in self._input_names if is_transcoded(name)}
+        for name in self._input_names:
+            if name in transcoded:
+                raise PipelineError(
+                    f"Node {self.name!r} reads {name!r} with a transcoding and without.", TRANSCODING_HINT
+                )
 
     def _check_signature(self) -> None:
         if _surely_takes(self._func, self._inputs):
             return
         try:
-            signature = inspect.signature(self._func)
+            signature = _signature(self._func)
         except (TypeError, ValueError):  # some built-ins don't tell; the call will
             return
         inputs = self._inputs
@@ -230,6 +243,13 @@ class Node:
 
     def _named_result(self, result: Any) -> dict[str, Any]:
         outputs = self._outputs
+        if isinstance(result, CoroutineType):
+            result.close()
+            raise PipelineError(
+                f"Node {self.name!r} returned something to wait for: {self.func_name} calls an async function "
+                f"({self.place()}).",
+                _WAIT,
+            )
         if outputs is None:
             return {}
         if isinstance(outputs, str):
@@ -250,7 +270,8 @@ class Node:
                 f"the keys {sorted(map(str, result))}" if isinstance(result, Mapping) else f"a {type(result).__name__}"
             )
             raise PipelineError(
-                f"Node {self.name!r} must return a mapping with the keys {sorted(outputs)}, and returned {got}.",
+                f"Node {self.name!r} must return a mapping with the keys {sorted(map(str, outputs))}, and returned "
+                f"{shortened(got)}.",
                 f"Mend what {self.func_name} returns ({self.place()}).",
             )
         return {dataset: result[key] for key, dataset in outputs.items()}
@@ -258,7 +279,12 @@ class Node:
 
 def plain_name(name: str) -> str:
     """Return a dataset's name without its transcoding: ``table`` for ``table@pandas``."""
-    return name.partition("@")[0]
+    return name.partition("@")[0] if is_transcoded(name) else name
+
+
+def is_transcoded(name: str) -> bool:
+    """Tell whether a name has a transcoding; what follows an ``@`` in a parameter's name is part of it."""
+    return "@" in name and not name.startswith("params:")
 
 
 def as_names(names: str | Iterable[str] | None) -> list[str]:
@@ -294,13 +320,68 @@ def _refuse_what_gives_no_data(func: Callable[..., Any]) -> None:
     if _is_plain(func) and not func.__code__.co_flags & _GIVES_NO_DATA:
         return
     kinds = {
-        inspect.iscoroutinefunction: ("an async function", "Let it call asyncio.run(...) inside."),
-        inspect.isasyncgenfunction: ("an async generator function", "Let it return the data as a whole."),
-        inspect.isgeneratorfunction: ("a generator function", "Let it return the data as a whole."),
+        inspect.iscoroutinefunction: ("an async function", _WAIT),
+        inspect.isasyncgenfunction: ("an async generator function", _WHOLE),
+        inspect.isgeneratorfunction: ("a generator function", _WHOLE),
     }
-    for is_one, (what, instead) in kinds.items():
-        if is_one(func):
-            raise PipelineError(f"{getattr(func, '__name__', func)!r} is {what}, which a node can't run yet.", instead)
+    for called in _called(func):
+        for is_one, (what, instead) in kinds.items():
+            if is_one(called):
+                name = getattr(_named(func), "__name__", type(func).__name__)
+                raise PipelineError(f"{name!r} is {what}, which a node can't run yet.", instead)
+
+
+def _called(func: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+    """Yield what a callable calls and hands on the result of, the callable itself first."""
+    while True:
+        yield func
+        if isinstance(func, partial):
+            func = func.func
+        elif isinstance(func, _Cached):
+            func = func.__wrapped__
+        elif not isinstance(func, type | FunctionType | MethodType | BuiltinFunctionType):
+            yield getattr(type(func), "__call__", func)  # noqa: B004  (a callable object's own)
+            return
+        else:
+            return
+
+
+def _signature(func: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature by which a callable is really called: what wraps a function may take other arguments.
+
+    Raises:
+        TypeError, ValueError: It does not tell.
+    """
+    if isinstance(func, _Cached):  # it tells nothing itself, and hands on all it gets
+        return _signature(func.__wrapped__)
+    try:
+        return inspect.signature(func, follow_wrapped=False)
+    except ValueError:
+        return inspect.signature(func)  # a partial of a cached function
+
+
+def _named(func: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what a callable is called after: itself, or what is inside where it has no name of its own."""
+    seen: set[int] = set()
+    while id(func) not in seen:
+        seen.add(id(func))
+        inner = getattr(func, "__wrapped__", None)
+        if isinstance(func, partial):
+            func = func.func
+        elif isinstance(inner, partial) or (inner is not None and not hasattr(func, "__name__")):
+            func = inner  # `wraps` found no name to take over
+    return func
+
+
+def _innermost(func: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function inside partials and wrappers."""
+    seen: set[int] = set()
+    while id(func) not in seen:
+        seen.add(id(func))
+        inner = func.func if isinstance(func, partial) else getattr(func, "__wrapped__", None)
+        if callable(inner):
+            func = inner
+    return func
 
 
 def _copied(names: InputNames) -> InputNames:
