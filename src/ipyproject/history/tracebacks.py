@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import dropwhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ipyproject.errors import message_of, type_name
 from ipyproject.masking import masked_text
@@ -149,12 +149,12 @@ def _by_weight(blocks: list[_Block]) -> Iterator[tuple[int, int]]:
 
 def _chain(error: BaseException) -> tuple[list[BaseException], list[str]]:
     """Return an exception and those that led to it, the first cause last, and how each came of the next."""
-    chain, links, seen = [error], [], {id(error)}
+    chain, seen = [error], {id(error)}
+    links: list[str] = []
     while True:
-        # By the descriptors: a class of the project's own may have attributes of these names.
-        each = chain[-1]
-        cause, context = BaseException.__cause__.__get__(each), BaseException.__context__.__get__(each)
-        hidden = BaseException.__suppress_context__.__get__(each)
+        cause, context, hidden = (
+            _held(chain[-1], name) for name in ("__cause__", "__context__", "__suppress_context__")
+        )
         link, other = ("cause", cause) if cause is not None else ("context", None if hidden else context)
         if other is None or id(other) in seen:
             return chain, links
@@ -163,9 +163,14 @@ def _chain(error: BaseException) -> tuple[list[BaseException], list[str]]:
         links.append(link)
 
 
+def _held(error: BaseException, name: str, kind: type[BaseException] = BaseException) -> Any:
+    """Return what an exception holds; a class of the project's own may have other attributes of that name."""
+    return vars(kind)[name].__get__(error)
+
+
 def _stack(error: BaseException) -> tuple[list[traceback.FrameSummary], int]:
     """Return the frames to tell, the outermost first, and how many lie between that and the others."""
-    frames = list(traceback.walk_tb(BaseException.__traceback__.__get__(error)))
+    frames = list(traceback.walk_tb(_held(error, "__traceback__")))
     kept = [each for each in frames if each is frames[-1] or not each[0].f_code.co_filename.startswith(_OWN_FOLDER)]
     kept = list(dropwhile(lambda each: _is_machinery(each[0].f_code.co_filename), kept))
     told = kept if len(kept) <= FRAMES else [kept[0], *kept[1 - FRAMES :]]
@@ -193,7 +198,7 @@ def _title(error: BaseException) -> str:
         name = f"{module}.{name}"
     message = message_of(error)
     if issubclass(kind, SyntaxError):
-        file, line, said = (getattr(SyntaxError, each).__get__(error) for each in ("filename", "lineno", "msg"))
+        file, line, said = (_held(error, each, SyntaxError) for each in ("filename", "lineno", "msg"))
         if isinstance(file, str) and isinstance(said, str):
             return f'  File "{file}", line {line}\n{name}: {said}'
     return f"{name}: {message}" if message else name
@@ -207,7 +212,7 @@ def _members(error: BaseException, mask: Mask) -> list[str]:
     while left:
         each = left.pop()
         if issubclass(type(each), BaseExceptionGroup):
-            left += reversed(BaseExceptionGroup.exceptions.__get__(each))
+            left += reversed(_held(each, "exceptions", BaseExceptionGroup))
         else:
             leaves.append(each)
     lines = [f"  | {_said(leaf, mask, 1)[0]}" for leaf in leaves[:MEMBERS]]

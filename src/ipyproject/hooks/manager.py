@@ -100,9 +100,7 @@ def _register(manager: pluggy.PluginManager, hook: object, origin: str) -> None:
                 f"{origin} has no method marked @hook_impl.",
                 "Mark its methods (from ipyproject import hook_impl), or take it out of HOOKS.",
             )
-    except SettingsError:
-        raise
-    except Exception as error:  # noqa: BLE001 - what pluggy refuses, or what looking at an object of the project raises
+    except (pluggy.PluginValidationError, TypeError, ValueError) as error:
         raise SettingsError(f"{origin}: {described(error)}", "Mend the hook, or take it out of HOOKS.") from None
 
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property, lru_cache, partial
-from types import BuiltinFunctionType, CodeType, CoroutineType, FunctionType, MethodType
-from typing import Any, TypeGuard
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from types import CoroutineType
+from typing import Any
 
 from ipyproject.errors import PipelineError, shortened
+from ipyproject.pipeline.callables import WAIT, gives_no_data, name_of, place_of, signature_of, surely_takes
 
 InputNames = str | list[str] | dict[str, str] | None
 OutputNames = str | list[str] | dict[str, str] | None
 
 _SAFE_NAME = re.compile(r"[\w.-]+")
 TRANSCODING_HINT = "Give each use a transcoding, such as table@pandas and table@spark, or none."
-_WAIT, _WHOLE = "Let it call asyncio.run(...) inside.", "Let it return the data as a whole."
-_Cached = type(lru_cache(lambda: None))
-_GIVES_NO_DATA = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_GENERATOR
 
 
 class Node:
@@ -54,7 +51,8 @@ class Node:
     ) -> None:
         if not callable(func):
             raise PipelineError(f"A node needs a function, not {func!r}.", "Give the function itself, not its result.")
-        _refuse_what_gives_no_data(func)
+        if (told := gives_no_data(func)) is not None:
+            raise PipelineError(f"{name_of(func)!r} is {told[0]}, which a node can't run yet.", told[1])
         self._func = func
         self._inputs = _copied(inputs)
         self._outputs = _copied(outputs)
@@ -105,9 +103,7 @@ class Node:
     @cached_property
     def func_name(self) -> str:
         """A readable name of the function, whatever kind of callable it is."""
-        func = _named(self._func)
-        name = getattr(func, "__name__", None)
-        return name if isinstance(name, str) else type(func).__name__
+        return name_of(self._func)
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Call the function.
@@ -138,12 +134,7 @@ class Node:
 
     def place(self) -> str:
         """Where the function is defined, for messages: ``nodes.py, line 12``."""
-        func = _innermost(self._func)
-        for each in (func, getattr(type(func), "__call__", None)):  # noqa: B004  (its code, not whether it is there)
-            code = getattr(each, "__code__", None)
-            if isinstance(code, CodeType):
-                return f"{code.co_filename}, line {code.co_firstlineno}"
-        return f"{getattr(func, '__module__', '?')}.{self.func_name}"
+        return place_of(self._func)
 
     def __eq__(self, other: object) -> bool:
         return self._key == other._key if isinstance(other, Node) else NotImplemented
@@ -223,10 +214,10 @@ class Node:
                 )
 
     def _check_signature(self) -> None:
-        if _surely_takes(self._func, self._inputs):
+        if surely_takes(self._func, self._inputs):
             return
         try:
-            signature = _signature(self._func)
+            signature = signature_of(self._func)
         except (TypeError, ValueError):  # some built-ins don't tell; the call will
             return
         inputs = self._inputs
@@ -248,7 +239,7 @@ class Node:
             raise PipelineError(
                 f"Node {self.name!r} returned something to wait for: {self.func_name} calls an async function "
                 f"({self.place()}).",
-                _WAIT,
+                WAIT,
             )
         if outputs is None:
             return {}
@@ -292,96 +283,6 @@ def as_names(names: str | Iterable[str] | None) -> list[str]:
     if names is None:
         return []
     return [names] if isinstance(names, str) else list(names)
-
-
-def _is_plain(func: Callable[..., Any]) -> TypeGuard[FunctionType]:
-    """Tell whether a function's code says all about how it is called: nothing wraps or marks it."""
-    return type(func) is FunctionType and not vars(func)
-
-
-def _surely_takes(func: Callable[..., Any], inputs: InputNames) -> bool:
-    """Tell whether a function can be called with inputs, as far as its code shows; `inspect` takes much longer.
-
-    False means only that `inspect` must be asked.
-    """
-    if not _is_plain(func):
-        return False
-    code = func.__code__
-    positional, keyword_only = code.co_argcount, code.co_kwonlyargcount
-    required = positional - len(func.__defaults__ or ())
-    if isinstance(inputs, dict):
-        names = code.co_varnames[:positional]
-        return not (keyword_only or code.co_posonlyargcount) and {*names[:required]} <= inputs.keys() <= {*names}
-    count = len(inputs) if isinstance(inputs, list) else 0 if inputs is None else 1
-    return not keyword_only and required <= count <= positional
-
-
-def _refuse_what_gives_no_data(func: Callable[..., Any]) -> None:
-    if _is_plain(func) and not func.__code__.co_flags & _GIVES_NO_DATA:
-        return
-    kinds = {
-        inspect.iscoroutinefunction: ("an async function", _WAIT),
-        inspect.isasyncgenfunction: ("an async generator function", _WHOLE),
-        inspect.isgeneratorfunction: ("a generator function", _WHOLE),
-    }
-    for called in _called(func):
-        for is_one, (what, instead) in kinds.items():
-            if is_one(called):
-                name = getattr(_named(func), "__name__", type(func).__name__)
-                raise PipelineError(f"{name!r} is {what}, which a node can't run yet.", instead)
-
-
-def _called(func: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
-    """Yield what a callable calls and hands on the result of, the callable itself first."""
-    while True:
-        yield func
-        if isinstance(func, partial):
-            func = func.func
-        elif isinstance(func, _Cached):
-            func = func.__wrapped__
-        elif not isinstance(func, type | FunctionType | MethodType | BuiltinFunctionType):
-            yield getattr(type(func), "__call__", func)  # noqa: B004  (a callable object's own)
-            return
-        else:
-            return
-
-
-def _signature(func: Callable[..., Any]) -> inspect.Signature:
-    """Return the signature by which a callable is really called: what wraps a function may take other arguments.
-
-    Raises:
-        TypeError, ValueError: It does not tell.
-    """
-    if isinstance(func, _Cached):  # it tells nothing itself, and hands on all it gets
-        return _signature(func.__wrapped__)
-    try:
-        return inspect.signature(func, follow_wrapped=False)
-    except ValueError:
-        return inspect.signature(func)  # a partial of a cached function
-
-
-def _named(func: Callable[..., Any]) -> Callable[..., Any]:
-    """Return what a callable is called after: itself, or what is inside where it has no name of its own."""
-    seen: set[int] = set()
-    while id(func) not in seen:
-        seen.add(id(func))
-        inner = getattr(func, "__wrapped__", None)
-        if isinstance(func, partial):
-            func = func.func
-        elif isinstance(inner, partial) or (inner is not None and not hasattr(func, "__name__")):
-            func = inner  # `wraps` found no name to take over
-    return func
-
-
-def _innermost(func: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function inside partials and wrappers."""
-    seen: set[int] = set()
-    while id(func) not in seen:
-        seen.add(id(func))
-        inner = func.func if isinstance(func, partial) else getattr(func, "__wrapped__", None)
-        if callable(inner):
-            func = inner
-    return func
 
 
 def _copied(names: InputNames) -> InputNames:

@@ -73,10 +73,9 @@ def recorded_selection(
     A pipeline that is not in the registry is kept by what it looks like, and inputs that were handed over by their
     names: enough to see, not enough to replay.
     """
-    several = isinstance(pipeline, (list, tuple))
-    names: list[Any] = [
+    names = [
         each if isinstance(each, str) else next((name for name, known in registered.items() if known is each), None)
-        for each in (pipeline if several else [pipeline])
+        for each in (pipeline if isinstance(pipeline, (list, tuple)) else [pipeline])
     ]
     asked_for: dict[str, Any]
     if None in names:
