@@ -139,3 +139,20 @@ def test_the_sum_of_no_pipelines(make_project):
         """
     with make_project({"src/shop/pipeline_registry.py": registry}).open() as session:
         assert session.pipelines["__default__"] == Pipeline([])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "__traceback__ = __cause__ = __notes__ = property(lambda self: 3)",
+        "__class__ = property(lambda self: 1 / 0)",
+        "__getattribute__ = lambda self, name: 1 / 0",
+        "def __str__(self): raise SystemExit(0)",
+    ],
+)
+def test_an_error_that_does_anything(make_project, body):
+    """Whatever the class of an exception at import is like, its line is named."""
+    registry = f"class OddError(Exception):\n    {body}\nraise OddError\n"
+    session = make_project({"src/shop/pipeline_registry.py": registry}).open()
+    with pytest.raises(ProjectCodeError, match=r"^src/shop/pipeline_registry.py, line 3: OddError\n"):
+        _ = session.pipelines
