@@ -206,6 +206,8 @@ class Node:
                     f"Node {self.name!r} both reads and writes {output!r}.", "Write to a dataset of another name."
                 )
             written.add(plain_name(output))
+        if len(read) == len(self._input_names):
+            return
         transcoded = {plain_name(name) for name in self._input_names if is_transcoded(name)}
         for name in self._input_names:
             if name in transcoded:
@@ -270,7 +272,7 @@ class Node:
 
 def plain_name(name: str) -> str:
     """Return a dataset's name without its transcoding: ``table`` for ``table@pandas``."""
-    return name.partition("@")[0] if is_transcoded(name) else name
+    return name.partition("@")[0] if "@" in name and is_transcoded(name) else name
 
 
 def is_transcoded(name: str) -> bool:

@@ -21,7 +21,7 @@ class _Log:
         self.nodes: list[Node] = []
         self.by_name: dict[str, tuple[int, Node]] = {}
         self.producers: dict[str, tuple[int, Node]] = {}
-        self.spelled: dict[str, tuple[int, Node, str]] = {}  # plain name -> who used it first, and how
+        self.spelled: dict[str, tuple[Node, str]] = {}  # plain name -> who used it first, and how
 
 
 class NodeLog:
@@ -91,26 +91,35 @@ class NodeLog:
                 f"{node.func_name} ({node.place()}).",
                 "Give one of them another name=.",
             )
-        self._check_transcoding(node)
         return same_name is None
-
-    def _check_transcoding(self, node: Node) -> None:
-        """Check that a dataset is always used with a transcoding, or never: else it is two datasets by accident."""
-        for name in (*node.inputs, *node.outputs):
-            position, other, before = self._log.spelled.get(plain_name(name), (self._length, node, name))
-            if position < self._length and is_transcoded(name) is not is_transcoded(before):
-                raise PipelineError(
-                    f"Node {node.name!r} uses {name!r}, and node {other.name!r} uses {before!r}: one dataset with a "
-                    "transcoding and without.",
-                    TRANSCODING_HINT,
-                )
 
     def _append(self, node: Node) -> None:
         log = self._log
-        for name in (*node.inputs, *node.outputs):
-            log.spelled.setdefault(plain_name(name), (self._length, node, name))
+        log.spelled.update(self._newly_spelled(node))
         log.by_name[node.name] = (self._length, node)
         for output in node.outputs:
             log.producers[plain_name(output)] = (self._length, node)
         log.nodes.append(node)
         self._length += 1
+
+    def _newly_spelled(self, node: Node) -> dict[str, tuple[Node, str]]:
+        """Return the datasets that a node is the first to use: each is always used with a transcoding, or never.
+
+        Raises:
+            PipelineError: It uses one in the other way than a node before it.
+        """
+        spelled = self._log.spelled
+        new = {}
+        for name in (*node.inputs, *node.outputs):
+            plain = plain_name(name)
+            if plain not in spelled:
+                new[plain] = node, name
+                continue
+            other, before = spelled[plain]
+            if before != name and is_transcoded(name) is not is_transcoded(before):
+                raise PipelineError(
+                    f"Node {node.name!r} uses {name!r}, and node {other.name!r} uses {before!r}: one dataset with a "
+                    "transcoding and without.",
+                    TRANSCODING_HINT,
+                )
+        return new
