@@ -65,9 +65,12 @@ def test_interrupted_by_a_signal(make_project):
             time.sleep(60)
         """
     project = make_project({"src/shop/nodes.py": nodes})
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ipyproject", "run"], cwd=project.root, stderr=subprocess.PIPE, text=True
+    # A test that runs in the background has the signal ignored, and so would its child.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from ipyproject.cli import main; main(args=['run'])"
     )
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=project.root, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 30
     while not (project.root / "started").exists() and time.monotonic() < end:
         time.sleep(0.02)
