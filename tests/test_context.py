@@ -8,6 +8,7 @@ import pytest
 
 from ipyproject.config import ConfigLoader
 from ipyproject.context import FrozenParams, build_catalog
+from ipyproject.errors import FrozenContextError
 
 ENTRIES = """
     _csv: &csv {type: pandas.CSVDataset, load_args: {usecols: [a, b]}}
@@ -117,3 +118,16 @@ def read_anew(catalog, live) -> set[str]:
     """Return the names whose definition is not the very object of the catalog before."""
     before = live._definitions  # noqa: SLF001 - what is shown of them are copies
     return {name for name, definition in catalog._definitions.items() if before.get(name) is not definition}  # noqa: SLF001
+
+
+@pytest.mark.parametrize("name", ["mlflow", "catalog"])
+def test_attributes_of_a_context(make_project, name):
+    """Setting or deleting one, as plugins of the field do, is an error that says where else to keep it."""
+    context = make_project().open().load_context()
+    catalog = context.catalog
+    for change in (lambda: setattr(context, name, 1), lambda: delattr(context, name)):
+        with pytest.raises(FrozenContextError, match=rf"frozen: its attribute '{name}' can't .*\n.*session\.log"):
+            change()
+    assert isinstance(FrozenContextError("x"), AttributeError)
+    assert context.catalog is catalog
+    assert not hasattr(context, "mlflow")

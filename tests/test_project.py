@@ -150,3 +150,39 @@ def test_working_directory_is_gone(tmp_path, monkeypatch):
     gone.rmdir()
     with pytest.raises(ProjectNotFoundError, match="working directory is gone"):
         find_project()
+
+
+@pytest.mark.parametrize("named", ["", 'package_name = "shop"'])
+@pytest.mark.parametrize(
+    "left", [(), ("notes.txt",), ("__pycache__/__init__.cpython-311.pyc", "sub/__pycache__/a.pyc")]
+)
+def test_a_package_without_modules(tmp_path, named, left):
+    """A package folder with nothing to import is said, named or not; what is left of compiled modules is no module."""
+    root = write(tmp_path, f'[project]\nname = "shop"\n[tool.ipyproject]\n{named}', ())
+    for file in ("", *left):
+        path = root / "src/shop" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch() if file else path.mkdir()
+    with pytest.raises(MetadataError, match=r"src/shop has no modules.\nBring its files back"):
+        read_project(root)
+
+
+def test_a_package_without_init(tmp_path):
+    """Modules without an __init__.py are a package only where pyproject.toml names it."""
+    root = write(tmp_path, '[project]\nname = "shop"\n[tool.ipyproject]', ())
+    (root / "src/shop/inner").mkdir(parents=True)
+    (root / "src/shop/inner/nodes.py").touch()
+    with pytest.raises(MetadataError, match=r"src/shop has no __init__.py, so it is no package.\n"):
+        read_project(root)
+    (root / "pyproject.toml").write_text('[tool.ipyproject]\npackage_name = "shop"')
+    assert read_project(root).package_name == "shop"
+
+
+def test_a_package_that_is_gone(tmp_path):
+    """The folder of a package that pyproject.toml names is looked for each time."""
+    root = write(tmp_path, '[tool.ipyproject]\npackage_name = "shop"')
+    assert read_project(root).package_name == "shop"
+    (root / "src/shop/__init__.py").unlink()
+    (root / "src/shop").rmdir()
+    with pytest.raises(MetadataError, match="there is no package 'shop'"):
+        read_project(root)

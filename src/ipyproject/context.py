@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ipyproject.catalog import Catalog
 from ipyproject.config.paths import copy_data
+from ipyproject.errors import FrozenContextError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -54,6 +55,9 @@ class Context:
         params: The resolved parameters, the session's extra ones included.
         config: Kind -> merged and resolved configuration: ``context.config["spark"]``.
         catalog: The live catalog.
+
+    Raises:
+        FrozenContextError: An attribute is set or deleted.
     """
 
     project: Project
@@ -64,6 +68,18 @@ class Context:
 
     def __repr__(self) -> str:
         return f"Context(project={self.project.project_name!r}, env={self.env!r}, {len(self.params)} parameters)"
+
+
+def _refuse_to_change(_: Context, name: str, *__: Any) -> NoReturn:
+    raise FrozenContextError(
+        f"The context is frozen: its attribute {name!r} can't be set or deleted.",
+        "Keep what belongs to a session under its session_id in an object of your own, and put it on record with "
+        "session.log(...); another value of what it has comes from conf, env or extra_params.",
+    )
+
+
+# After the decorator, which would refuse them: its own say neither why nor what to do instead.
+Context.__setattr__ = Context.__delattr__ = _refuse_to_change  # type: ignore[method-assign, assignment]
 
 
 def build_catalog(

@@ -15,6 +15,7 @@ The tree::
     ├── PipelineError               nodes that don't fit together, or a selection that matches nothing
     │   └── UnknownPipelineError    no pipeline of that name (also a KeyError)
     ├── SessionError                a step that the session's state does not allow
+    │   └── FrozenContextError      an attribute set on a context (also an AttributeError)
     └── HistoryError                a record that can't be found or a store that can't be used
 
 ``Interrupted`` (a KeyboardInterrupt) says how things are after Ctrl-C.
@@ -60,7 +61,7 @@ class ProjectError(Exception):
         from ipyproject.masking import masked_text
 
         text = f"{self.where}: {self.message}" if self.where else self.message
-        notes = getattr(self, "__notes__", ())
+        notes = [shortened(note) for note in getattr(self, "__notes__", ())]
         return "\n".join((masked_text(text), *([self.hint] if self.hint else []), *map(masked_text, notes)))
 
     def _render_traceback_(self) -> list[str]:
@@ -116,6 +117,10 @@ class SessionError(ProjectError):
     """The session's state does not allow the step."""
 
 
+class FrozenContextError(SessionError, AttributeError):
+    """An attribute of a context was to be set or deleted; contexts don't change."""
+
+
 class HistoryError(ProjectError):
     """A record can't be found, or the store can't be used."""
 
@@ -135,11 +140,24 @@ def described(error: BaseException, most: int = 400) -> str:
         error: The exception.
         most: Characters of the message to keep.
     """
+    message = message_of(error)
+    if issubclass(type(error), SyntaxError) and isinstance(error.msg, str):  # type: ignore[attr-defined]
+        message = error.msg  # type: ignore[attr-defined]  # without the place, which is said elsewhere
+    return f"{type_name(error)}: {shortened(message, most)}" if message else type_name(error)
+
+
+def message_of(error: BaseException) -> str:
+    """Return what an exception says; nothing where its ``__str__`` raises or gives no text. Never raises."""
     try:
-        message = error.msg if isinstance(error, SyntaxError) else str(error)
-    except Exception:  # noqa: BLE001  (an exception of the project's own may fail to tell itself)
-        message = ""
-    return f"{type(error).__name__}: {shortened(message, most)}" if message else type(error).__name__
+        return str.__str__(str(error))  # a text of a class of its own may do anything later
+    except BaseException:  # noqa: BLE001  (an exception of the project's own may do anything, exit the process too)
+        return ""
+
+
+def type_name(error: BaseException) -> str:
+    """Return the name of an exception's class, whatever its metaclass does."""
+    name: str = type.__dict__["__name__"].__get__(type(error))
+    return name
 
 
 def shortened(text: str, most: int = 400) -> str:

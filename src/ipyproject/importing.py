@@ -150,9 +150,10 @@ def _is_module_file(folder: str, name: str) -> bool:
 
 def _place(error: BaseException, project: Project | None) -> str | None:
     """File and line: the broken line itself, else the innermost of the project, else the innermost that is not ours."""
-    if isinstance(error, SyntaxError) and error.filename:
-        line = f", line {error.lineno}" if error.lineno else ""
-        return f"{_shown(error.filename, project)}{line}"
+    if issubclass(type(error), SyntaxError):  # by its real class: that may say it is another one
+        file, number = (vars(SyntaxError)[name].__get__(error) for name in ("filename", "lineno"))
+        if file and isinstance(file, str):
+            return f"{_shown(file, project)}{f', line {number}' if number else ''}"
     if project is not None and (own := _own_place(error, project)) is not None:
         return own
     outside = [(file, line) for file, line in _frames(error) if not file.startswith(("<", _OWN_FOLDER, *_LIBRARIES))]
@@ -174,7 +175,8 @@ def _is_own(file: str, project: Project) -> bool:
 
 
 def _frames(error: BaseException) -> Iterator[tuple[str, int]]:
-    traceback: TracebackType | None = error.__traceback__
+    # By the descriptor: a class of the project's own may have another attribute of that name.
+    traceback: TracebackType | None = vars(BaseException)["__traceback__"].__get__(error)
     while traceback is not None:
         yield traceback.tb_frame.f_code.co_filename, traceback.tb_lineno
         traceback = traceback.tb_next

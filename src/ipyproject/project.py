@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,9 @@ METADATA_FILE = "pyproject.toml"
 TABLE = "ipyproject"
 CONF_FOLDER = "conf"
 _KNOWN_KEYS = ("package_name", "project_name", "source_dir")
+_BRING_BACK = (
+    f"Bring its files back (with at least an __init__.py), or set package_name and source_dir under [tool.{TABLE}]."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +131,8 @@ def read_project(root: Path) -> Project:
             "Create it, or set package_name (or source_dir) under "
             f"[tool.{TABLE}]. {did_you_mean(package_name, _packages(source_dir), 'Packages there')}",
         )
+    if package.is_dir() and not _has_modules(package):
+        raise MetadataError(f"{file}: the package folder {package} has no modules.", _BRING_BACK)
     return Project(
         root=root,
         package_name=package_name,
@@ -202,9 +209,23 @@ def _only_package(source_dir: Path, distribution: object, file: Path) -> str:
             f"{file}: several packages ({', '.join(packages)}) in {source_dir}.",
             f'Say which one is meant: package_name = "..." under [tool.{TABLE}].',
         )
+    if named_alike and (folder := source_dir / named_alike).is_dir():
+        what = "has no __init__.py, so it is no package" if _has_modules(folder) else "has no modules"
+        raise MetadataError(f"{file}: the folder {folder} {what}.", _BRING_BACK)
     raise MetadataError(
         f"{file}: no package in {source_dir}.",
         f"Create one (a folder with an __init__.py), or set source_dir and package_name under [tool.{TABLE}].",
+    )
+
+
+def _has_modules(package: Path) -> bool:
+    """Whether there is anything to import in a folder; what is left of compiled modules does not count."""
+    suffixes = (*EXTENSION_SUFFIXES, ".py", ".pyc")
+    return any(
+        file.endswith(suffixes)
+        for folder, _, files in os.walk(package)
+        if not folder.endswith("__pycache__")
+        for file in files
     )
 
 

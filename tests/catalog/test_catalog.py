@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from ipyproject import reload_project
 from ipyproject.catalog import Catalog, MemoryDataset
-from ipyproject.errors import CatalogError, DatasetError, DatasetNotFoundError
+from ipyproject.errors import CatalogError, DatasetError, DatasetNotFoundError, ProjectCodeError
 
 ORIGIN = "conf/base/catalog.yml"
 ENTRIES = {
@@ -249,7 +251,7 @@ def test_no_parameters():
 
 
 def test_unchanged_datasets_survive_new_definitions(catalog, tmp_path):
-    """A dataset keeps its object and its data if its definition is the same; else it is made anew."""
+    """What is in memory keeps its data if its definition is the same; every dataset is another object."""
     catalog.save("features", "kept")
     catalog["result"], catalog["taken"] = "kept", "dropped"
     before = {name: catalog[name] for name in catalog.dataset_names()}
@@ -260,7 +262,7 @@ def test_unchanged_datasets_survive_new_definitions(catalog, tmp_path):
     }
     del entries["report@text"]
     new = catalog.with_definitions(entries, params={"b": 1}, origins={"features": "conf/local/catalog.yml"})
-    assert {name for name in before if new.get(name) is before[name]} == {"model", "features", "result"}
+    assert not any(new[name] is before[name] for name in before if name in new)
     assert new.load("features") == new.load("result") == "kept"
     assert "report@text" not in new
     assert not new.exists("taken")
@@ -278,10 +280,8 @@ def test_changed_credentials_change_the_dataset(tmp_path):
     old = Catalog.from_config(
         entries, project_root=tmp_path, credentials={"same": {"key": 1}, "new": {"key": 1}}, params=PARAMS
     )
-    before = dict(old)
     new = old.with_definitions(entries, credentials={"same": {"key": 1}, "new": {"key": 2}})
-    assert new["same"] is before["same"]
-    assert new["new"] is not before["new"]
+    assert [set(changed) for changed in new.changed_definitions(old)] == [{"new"}, {"new"}]
 
 
 def test_failing_reload_changes_nothing(catalog):
@@ -290,3 +290,151 @@ def test_failing_reload_changes_nothing(catalog):
     with pytest.raises(CatalogError):
         catalog.with_definitions({"companies": {"type": "pandas.Nothing"}})
     assert {name: catalog[name] for name in before} == before
+
+
+class Uncopied:
+    """Data that can't be copied."""
+
+    def __deepcopy__(self, memo):
+        raise AssertionError("copied")
+
+
+class Foreign:
+    """A dataset of another class that keeps what it has loaded until it is released."""
+
+    made = 0
+
+    def __init__(self, filepath=None):
+        type(self).made += 1
+        self.filepath, self.cached, self.released = filepath, None, 0
+
+    def load(self):
+        if self.cached is None:
+            self.cached = Path(self.filepath).read_text()
+        return self.cached
+
+    def save(self, data):
+        self.cached = data
+
+    def release(self):
+        self.cached = None
+        self.released += 1
+
+
+@pytest.fixture
+def foreign(tmp_path):
+    """A catalog with a dataset of another class, and its definitions."""
+    entries = {
+        "other": {"type": f"{__name__}.Foreign", "filepath": "other.txt"},
+        "kept": {"type": "MemoryDataset", "copy_mode": "assign"},
+        "file": {"type": "json.JSONDataset", "filepath": "file.json"},
+    }
+    (tmp_path / "other.txt").write_text("1")
+    return Catalog.from_config(entries, project_root=tmp_path), entries
+
+
+def test_data_is_shared_and_datasets_are_not(foreign):
+    """The new catalog has the very data, in another dataset; what either does leaves the other as it was."""
+    old, entries = foreign
+    data = Uncopied()
+    old.save("kept", data)
+    old["by_hand"] = MemoryDataset([1], copy_mode="assign")
+    new = old.with_definitions(entries)
+    assert new.load("kept") is old.load("kept") is data
+    assert new.load("by_hand") is old.load("by_hand")
+    new.release()
+    new.save("kept", 2)
+    new["by_hand"], new["more"] = 3, 4
+    del new["file"]
+    assert (old.load("kept"), old.load("by_hand")) == (data, [1])
+    assert "more" not in old
+    assert "file" in old
+    old.release("kept")
+    assert new.load("kept") == 2
+
+
+def test_datasets_of_other_classes_are_made_anew(foreign, tmp_path):
+    """By the new catalog from the definition, when first used; one put in by hand is kept, for it can't be made."""
+    old, entries = foreign
+    by_hand = old["by_hand"] = Foreign()
+    by_hand.save("mine")
+    before, made = old["other"], Foreign.made
+    assert old.load("other") == "1"
+    (tmp_path / "other.txt").write_text("2")
+    new = old.with_definitions(entries)
+    assert Foreign.made == made
+    assert new.load("other") == "2"
+    assert (old.load("other"), old["other"]) == ("1", before)
+    assert new["by_hand"] is by_hand
+    again = old["other"] = Foreign(tmp_path / "other.txt")
+    assert old.with_definitions(entries)["other"] is again, "by hand in place of a defined one"
+    assert "by_hand" not in old.with_definitions(entries, replaced_modules={__name__})
+
+
+def test_a_dataset_whose_release_fails(foreign):
+    """It is named."""
+    catalog, _ = foreign
+    catalog["other"].release = lambda: 1 / 0
+    with pytest.raises(DatasetError, match="Can't release dataset 'other': .*ZeroDivisionError"):
+        catalog.release()
+
+
+def test_what_is_held_in_memory(foreign):
+    """Each name with data in memory gives the data itself, and may get other data, uncopied; nothing is built."""
+    catalog, _ = foreign
+    data, other = Uncopied(), Uncopied()
+    catalog.save("kept", data)
+    catalog["empty"], catalog["other"] = MemoryDataset(), Foreign()
+    assert catalog.in_memory() == {"kept": data}
+    catalog.replace_in_memory("kept", other)
+    assert catalog.in_memory()["kept"] is catalog.load("kept") is other
+    catalog["numbers"] = [1]
+    held = catalog.in_memory()["numbers"]
+    catalog.replace_in_memory("numbers", held)
+    assert catalog.load("numbers") is not held, "it is copied on the way out as before"
+    for name in ("file", "other", "nothing", "params:a"):
+        with pytest.raises(DatasetNotFoundError):
+            catalog.replace_in_memory(name, 1)
+
+
+HOOKS = """
+    from pathlib import Path
+    from ipyproject import hook_impl
+    class Hooks:
+        @hook_impl
+        def after_catalog_created(self, catalog):
+            if Path({flag!r}).exists():
+                catalog.save("doubled", "new"); catalog.release("by_hand"); catalog["more"] = 1
+                catalog["assigned"] = "new"; del catalog["gone"]
+        @hook_impl
+        def after_context_created(self, context):
+            if Path({flag!r}).exists():
+                context.catalog.release()
+                1 / 0
+    HOOKS = (Hooks(),)
+    """
+
+
+def test_a_failing_reload_leaves_the_catalog_as_it_was(make_project, tmp_path):
+    """Whatever hooks have done to the new catalog until then; the one after it has the data still."""
+    flag = tmp_path / "fail"
+    catalog_yml = "{orders: {type: json.JSONDataset, filepath: data/orders.json}, doubled: {type: MemoryDataset}, gone: {type: MemoryDataset}}"
+    project = make_project({"src/shop/settings.py": HOOKS.format(flag=str(flag)), "conf/base/catalog.yml": catalog_yml})
+    session = reload_project(project.root)
+    session.run()
+    catalog = session.catalog
+    catalog["by_hand"], catalog["assigned"], catalog["gone"] = [1], MemoryDataset("old", copy_mode="assign"), 5
+    names, datasets, held = list(catalog), dict(catalog), catalog.in_memory()
+    flag.touch()
+    for edit in ("rate: 4", "rate: 5"):
+        project.write({"conf/base/parameters.yml": edit})
+        with pytest.raises(ProjectCodeError, match="ZeroDivisionError"):
+            reload_project()
+    assert session.catalog is catalog
+    assert list(catalog) == names
+    assert all(catalog[name] is datasets[name] for name in catalog.dataset_names())
+    assert catalog.in_memory() == held
+    flag.unlink()
+    after = reload_project().catalog
+    assert after.in_memory() == held
+    assert not any(after[name] is datasets[name] for name in held)

@@ -226,3 +226,44 @@ def test_view_costs_what_is_used():
 
     calls(10)
     assert calls(1000) == calls(10)
+
+
+class Cached:
+    """A dataset of another class that keeps what it has loaded until it is released."""
+
+    def __init__(self, filepath):
+        self.filepath, self.cached, self.released = filepath, None, 0
+
+    def load(self):
+        if self.cached is None:
+            self.cached = Path(self.filepath).read_text()
+        return self.cached
+
+    def save(self, data):
+        self.cached = data
+
+    def release(self):
+        self.cached = None
+        self.released += 1
+
+
+def test_a_run_begins_with_what_is_there_now(tmp_path):
+    """What a dataset of another class has kept is released as a run begins to use it, once, and stays after the run."""
+    entries = {"cached": {"type": f"{__name__}.Cached", "filepath": "a.txt"}}
+    live = Catalog.from_config(entries, project_root=tmp_path)
+    for number in ("1", "2"):
+        (tmp_path / "a.txt").write_text(number)
+        view = live.for_run(save_version=number)
+        assert view.load("cached") == number
+        (tmp_path / "a.txt").write_text("later")
+        assert view.load("cached") == live.load("cached") == number
+    assert live["cached"].released == 2
+    assert view["cached"] is live["cached"]
+
+
+def test_what_was_put_in_by_hand_is_not_released_by_a_run(tmp_path):
+    """It may be all there is of the data."""
+    live = Catalog({"mine": Cached(tmp_path / "no"), "memory": 2})
+    live.save("mine", 1)
+    view = live.for_run(save_version="r1")
+    assert (view.load("mine"), view.load("memory")) == (1, 2)

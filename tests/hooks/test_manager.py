@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ipyproject.errors import SettingsError
+from ipyproject.errors import ProjectCodeError, SettingsError
 from ipyproject.hooks import HookManager, hook_impl
 
 
@@ -101,3 +101,60 @@ def test_broken_plugin(plugin):
     plugin.write_text("1 / 0")
     with pytest.raises(SettingsError, match=r"'telemetry_plugin:hooks'(.|\n)*DISABLE_HOOKS_FOR_PLUGINS"):
         HookManager()
+
+
+def test_arguments_that_a_hook_does_not_get():
+    """Arguments of the field that we do not have are all named, with those there are; one with a default is left alone."""
+
+    class Fields:
+        @hook_impl
+        def before_pipeline_run(self, run_params, pipeline, save_version, is_async=None): ...
+
+    message = (
+        r"^HOOKS in settings\.py, Fields: before_pipeline_run asks for 'run_params', 'save_version', which it is not "
+        r"given\.\nTake it out; before_pipeline_run is given: run_id, pipeline, catalog, session\.$"
+    )
+    with pytest.raises(SettingsError, match=message):
+        HookManager([Fields()])
+
+    class Specified:
+        @hook_impl(specname="before_node_run", trylast=True)
+        def mine(self, node, run_id): ...
+
+    with pytest.raises(SettingsError, match="before_node_run asks for 'run_id'"):
+        HookManager([Specified()])
+
+    class Fitting:
+        @hook_impl
+        def before_pipeline_run(self, pipeline, is_async=None):
+            self.called = pipeline, is_async
+
+        @hook_impl(optionalhook=True)
+        def of_another_framework(self, anything): ...
+
+    hook = Fitting()
+    HookManager([hook]).call("before_pipeline_run", run_id="r", pipeline=1, catalog=2, session=3)
+    assert hook.called == (1, None)
+
+
+def test_closest_hook():
+    """An implementation of a hook that does not exist is told the closest one that does."""
+
+    class Wrong:
+        @hook_impl
+        def before_pipline_run(self): ...
+
+    with pytest.raises(SettingsError, match=r"unknown hook 'before_pipline_run'\.\nDid you mean 'before_pipeline_run'"):
+        HookManager([Wrong()])
+
+
+def test_a_hook_that_exits():
+    """sys.exit() in a hook ends nothing as if all had gone well."""
+
+    class Exits:
+        @hook_impl
+        def before_session_closed(self):
+            sys.exit(0)
+
+    with pytest.raises(ProjectCodeError, match=r"hook before_session_closed called sys.exit\(0\)"):
+        HookManager([Exits()]).call("before_session_closed", session=1)

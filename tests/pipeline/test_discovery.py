@@ -6,7 +6,7 @@ import pytest
 
 from ipyproject import bootstrap_project, find_pipelines
 from ipyproject.errors import PipelineError, ProjectCodeError
-from ipyproject.pipeline import load_pipelines
+from ipyproject.pipeline import Pipeline, load_pipelines
 
 ONE = """
 from ipyproject import Node, Pipeline
@@ -129,3 +129,30 @@ def test_an_error_that_cannot_tell_itself(make_project):
     project = with_pipelines(make_project, {"src/shop/pipelines/b/__init__.py": text})
     with pytest.raises(ProjectCodeError, match=r"^src/shop/pipelines/b/__init__\.py, line 3: Mute"):
         load_pipelines(bootstrap_project(project.root))
+
+
+def test_the_sum_of_no_pipelines(make_project):
+    """sum(find_pipelines().values()) of a project without pipelines is a pipeline without nodes, not Python's 0."""
+    registry = """
+        from ipyproject import find_pipelines
+        def register_pipelines(): return {"__default__": sum(find_pipelines().values())}
+        """
+    with make_project({"src/shop/pipeline_registry.py": registry}).open() as session:
+        assert session.pipelines["__default__"] == Pipeline([])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "__traceback__ = __cause__ = __notes__ = property(lambda self: 3)",
+        "__class__ = property(lambda self: 1 / 0)",
+        "__getattribute__ = lambda self, name: 1 / 0",
+        "def __str__(self): raise SystemExit(0)",
+    ],
+)
+def test_an_error_that_does_anything(make_project, body):
+    """Whatever the class of an exception at import is like, its line is named."""
+    registry = f"class OddError(Exception):\n    {body}\nraise OddError\n"
+    session = make_project({"src/shop/pipeline_registry.py": registry}).open()
+    with pytest.raises(ProjectCodeError, match=r"^src/shop/pipeline_registry.py, line 3: OddError\n"):
+        _ = session.pipelines

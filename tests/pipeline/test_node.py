@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from dataclasses import dataclass
 from functools import partial, wraps
@@ -155,10 +156,77 @@ def test_inputs_that_a_function_can_take(func, inputs):
     """A node is made exactly when Python could call the function with so many inputs, or inputs of these names."""
     names = [] if inputs is None else [inputs] if isinstance(inputs, str) else inputs
     try:
-        signature = inspect.signature(func)
+        signature = inspect.signature(func, follow_wrapped=False)
         signature.bind(**names) if isinstance(names, dict) else signature.bind(*names)
     except TypeError:
         with pytest.raises(PipelineError, match="can't call"):
             Node(func, inputs, "z")
     else:
         Node(func, inputs, "z")
+
+
+def test_order_in_a_dict():
+    """Keys say where each dataset goes, so their order makes no other node; the order of a list does."""
+    one, other = Node(swap, {"a": "x", "b": "y"}, UP), Node(swap, {"b": "y", "a": "x"}, DOWN)
+    assert one == other
+    assert hash(one) == hash(other)
+    assert one.name == other.name == "swap__p__q"
+    assert len({one, other}) == 1
+    assert one({"x": 1, "y": 2}) == other({"x": 1, "y": 2}) == {"p": 2, "q": 1}
+    assert Node(swap, {"a": "x", "b": "y"}, None).name == Node(swap, {"b": "y", "a": "x"}, None).name
+    assert Node(swap, {"a": "x", "b": "y"}, UP) != Node(swap, {"a": "y", "b": "x"}, UP)
+    assert Node(swap, {"a": "x", "b": "y"}, UP) != Node(swap, ["x", "y"], UP)
+    assert Node(swap, ["x", "y"], UP) != Node(swap, ["y", "x"], UP)
+
+
+UP, DOWN = {"first": "p", "second": "q"}, {"second": "q", "first": "p"}
+
+
+def swap(a, b):
+    return {"second": a, "first": b}
+
+
+def test_keys_of_any_kind():
+    """A mapping that lacks keys is told by those there are, whatever they are, in few words."""
+    with pytest.raises(PipelineError, match=r"the keys \['1', 'a'\], and returned the keys \['a'\]"):
+        Node(lambda: {"a": 1}, None, {"a": "p", 1: "q"})({})
+    with pytest.raises(PipelineError) as caught:
+        Node(lambda: dict.fromkeys(range(100_000)), None, {"a": "p"})({})
+    assert len(str(caught.value)) < 1000
+
+
+def test_a_dataset_confirmed_twice():
+    """A node confirms a dataset once, however often it says so."""
+    assert Node(add, "x", "z", confirms=["x", "w", "x"]).confirms == ("x", "w")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "message"),
+    [
+        (["x", "x@a"], "z", "reads 'x' with a transcoding and without"),
+        (["x@a", "x"], "z", "reads 'x' with a transcoding and without"),
+        ("x", ["z", "z@a"], "writes 'z@a' twice"),
+        ("x", ["z@a", "z@b"], "writes 'z@b' twice"),
+        ("x@a", "x", "both reads and writes 'x'"),
+    ],
+)
+def test_mixed_transcodings(inputs, outputs, message):
+    """A node that takes one dataset for two, because one name has a transcoding, is refused."""
+    with pytest.raises(PipelineError, match=message):
+        Node(add, inputs, outputs)
+
+
+def test_a_coroutine_is_no_result():
+    """What only calls an async function is found out when it has run, and nothing is left waiting."""
+
+    @wraps(asynchronous)
+    def calls(x):
+        return asynchronous(x)
+
+    with pytest.raises(PipelineError, match="returned something to wait for: asynchronous calls an async function"):
+        Node(calls, "x", "y")({"x": 1})
+    assert Node(lambda x: asyncio.run(doubled(x)), "x", "y")({"x": 2}) == {"y": 4}
+
+
+async def doubled(x):
+    return 2 * x

@@ -22,7 +22,7 @@ def node(name, inputs, outputs, **options):
 
 DIAMOND = Pipeline(
     [
-        node("join", ["left", "right"], "joined", tags="late"),
+        node("join", ["left", "right"], "joined@frame", tags="late"),
         node("left", ["raw"], "left", tags=["early", "l"]),
         node("right", ["raw", "params:r"], "right", tags="early"),
         node("report", ["joined@text"], None, tags="late"),
@@ -209,3 +209,65 @@ def test_a_long_cycle_is_short():
         Pipeline([node(f"n{i}", [f"d{i}"], f"d{(i + 1) % 500}") for i in range(500)])
     assert "... 494 more ..." in str(caught.value)
     assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("space", [["x", "y.z", "unknwon"], ["unknwon"], "unknwon"])
+def test_unknown_namespaces(space):
+    """Each namespace must exist, whatever others are given beside it; those above a namespace do."""
+    pipeline = Pipeline(
+        [
+            node("a", ["r"], "s", namespace="unknown"),
+            node("b", ["r"], "t", namespace="x"),
+            node("c", ["r"], "u", namespace="y.z.w"),
+        ]
+    )
+    with pytest.raises(PipelineError, match="No node is in the namespace 'unknwon'.\nDid you mean 'unknown'"):
+        Selection.of(namespaces=space).apply(pipeline)
+    assert names(Selection.of(namespaces=["x", "y.z"]).apply(pipeline)) == {"x.b", "y.z.w.c"}
+
+
+def test_unknown_tags_beside_known_ones():
+    """Each tag must exist, too."""
+    with pytest.raises(PipelineError, match="'erly'.\nDid you mean 'early'"):
+        Selection.of(tags=["late", "erly"]).apply(DIAMOND)
+
+
+def test_nothing_to_run():
+    """A pipeline without nodes is said, whatever part of it is asked for."""
+    for selection in ({}, {"tags": "a"}):
+        with pytest.raises(PipelineError, match="has no nodes: there is nothing to run"):
+            Selection.of(**selection).apply(Pipeline([]))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (node("one", ["a"], "b"), node("two", ["b@x"], "c")),
+        (node("one", ["a"], "b@x"), node("two", ["b"], "c")),
+        (node("one", ["b"], "a"), node("two", ["b@x"], "c")),
+    ],
+)
+def test_one_dataset_with_a_transcoding_and_without(first, second):
+    """Both uses are named, in one pipeline and in a sum, whichever comes first; with a transcoding each, they fit."""
+    for make in (lambda *nodes: Pipeline(nodes), lambda *nodes: sum(Pipeline([each]) for each in nodes)):
+        for nodes in ((first, second), (second, first)):
+            with pytest.raises(PipelineError, match=r"uses 'b(@x)?', and node .* uses 'b(@x)?': one dataset with a"):
+                make(*nodes)
+    fitting = Pipeline([node("one", ["a"], "b@save"), node("two", ["b@x"], "c"), node("three", ["b@y"], "d")])
+    assert fitting.inputs == {"a"}
+    assert [each.name for each in fitting.nodes] == ["one", "two", "three"]
+
+
+def test_a_refused_sum_leaves_its_parts():
+    """A node that does not fit is refused again and again, and others can still be added."""
+    one = Pipeline([node("one", ["a"], "b")])
+    for _ in range(2):
+        with pytest.raises(PipelineError, match="one dataset with a"):
+            one + Pipeline([node("other", ["e"], "f"), node("two", ["b@x"], "c")])
+    assert names(one + Pipeline([node("three", ["b"], "c"), node("four", ["f@x"], "g")])) == {"one", "three", "four"}
+
+
+def test_an_at_sign_in_a_parameter():
+    """What follows an @ in a parameter's name is part of it."""
+    pipeline = Pipeline([node("one", ["params:mail", "params:mail@work", "params:x@y"], "b")])
+    assert pipeline.inputs == {"params:mail", "params:mail@work", "params:x@y"}

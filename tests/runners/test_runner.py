@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
+from ipyproject import reload_project
 from ipyproject.catalog import Catalog
-from ipyproject.errors import DatasetError, SettingsError
+from ipyproject.errors import DatasetError, DatasetNotFoundError, ProjectCodeError, SettingsError
 from ipyproject.pipeline import Node, Pipeline
 from ipyproject.runners import RunListener, SequentialRunner, make_runner
 from ipyproject.testing import RecordingRunner
@@ -140,3 +142,149 @@ def test_unknown_runner(runner, message):
     """A runner that does not exist, or is none, is named."""
     with pytest.raises(SettingsError, match=message):
         make_runner(runner)
+
+
+class Partitions:
+    """As the field's incremental dataset: what was confirmed is not loaded again; the list is kept until released."""
+
+    def __init__(self, path):
+        self.path, self.listed, self.confirmations = Path(path), None, 0
+
+    def _new(self):
+        checkpoint = self.path / "CHECKPOINT"
+        last = checkpoint.read_text() if checkpoint.exists() else ""
+        if self.listed is None:
+            self.listed = sorted(file.name for file in self.path.glob("*.part") if file.name > last)
+        return self.listed
+
+    def load(self):
+        return list(self._new())
+
+    def save(self, data):
+        raise AssertionError
+
+    def confirm(self):
+        self.confirmations += 1
+        if parts := self._new():
+            (self.path / "CHECKPOINT").write_text(parts[-1])
+
+    def release(self):
+        self.listed = None
+
+
+def test_confirmed_partitions_over_several_runs(make_project):
+    """Each run, also after a reload, loads what came since the last confirmed one; two nodes may confirm it, and twice."""
+    project = make_project(
+        {
+            "conf/base/catalog.yml": f"parts: {{type: {__name__}.Partitions, path: data/parts}}",
+            "data/parts/a.part": "",
+            "src/shop/pipeline_registry.py": """
+                from ipyproject import Node, Pipeline
+                def register_pipelines():
+                    return {
+                        "__default__": Pipeline([
+                            Node(lambda parts: parts, "parts", "seen", name="see", confirms=["parts", "parts"]),
+                            Node(lambda seen: len(seen), "seen", "count", name="count", confirms="parts"),
+                        ]),
+                        "first": Pipeline([Node(lambda parts: parts, "parts", "seen", name="look")]),
+                    }
+                """,
+        }
+    )
+    session = reload_project(project.root)
+    assert session.run()["count"] == 1
+    assert session.catalog["parts"].confirmations == 2
+    assert session.run()["count"] == 0
+    project.write({"data/parts/b.part": "", "data/parts/c.part": ""})
+    assert session.run("first")["seen"] == session.run("first")["seen"] == ["b.part", "c.part"], "not confirmed"
+    assert session.run()["count"] == 2
+    project.write({"data/parts/d.part": ""})
+    session = reload_project()
+    assert session.run()["count"] == 1
+    assert session.run()["count"] == 0
+
+
+class Shared:
+    """Two names of one store, as transcodings have it; released, the store is empty."""
+
+    def __init__(self, store):
+        self.store = store
+
+    def load(self):
+        return self.store["data"]
+
+    def save(self, data):
+        self.store["data"] = data
+
+    def release(self):
+        self.store.clear()
+
+
+@pytest.mark.parametrize(
+    ("keep", "left"), [(False, {}), (True, {"data": 1}), ("ds", {"data": 1}), (["ds@one"], {"data": 1})]
+)
+def test_transcodings_are_released_together(keep, left):
+    """What is written as ds@save stays until the last of those that read it under other transcodings has."""
+    store = {}
+    nodes = [
+        Node(lambda: 1, None, "ds@save", name="save"),
+        Node(increment, "ds@one", "a", name="one"),
+        Node(increment, "ds@two", "b", name="two"),
+        Node(lambda a, b, again: a + b + again, ["a", "b", "ds@one"], "sum", name="sum"),
+    ]
+    live = run(nodes, {f"ds@{each}": Shared(store) for each in ("save", "one", "two")}, keep=keep)
+    assert live.load("sum") == 5
+    assert store == left
+
+
+def test_a_transcoding_that_is_not_in_the_catalog():
+    """It is missed before anything runs, though a node writes the dataset under another one."""
+    nodes = [Node(lambda: 1, None, "ds@save", name="save"), Node(increment, "ds@load", "a", name="load")]
+    live = Catalog({"ds@save": Shared({})})
+    with pytest.raises(DatasetNotFoundError, match="Node 'load' reads the dataset 'ds@load', which does not exist"):
+        SequentialRunner().run(Pipeline(nodes), live.for_run(save_version="v1"))
+    assert not live["ds@save"].store
+
+
+class Exiting:
+    def load(self):
+        sys.exit(0)
+
+    def save(self, data):
+        raise SystemExit("x" * 100_000)
+
+
+@pytest.mark.parametrize("node", [Node(increment, "bad", "y", name="n"), Node(increment, "x", "bad", name="n")])
+def test_a_dataset_that_exits(node):
+    """sys.exit() in a dataset is a failure of the node, with a short message."""
+    outcomes = Outcomes()
+    with pytest.raises(ProjectCodeError, match=r"Node 'n' called sys.exit\(") as caught:
+        run([node], {"bad": Exiting(), "x": 1}, listener=outcomes)
+    assert len(caught.value.told()) < 1000
+    assert outcomes.seen[0].error is caught.value
+
+
+class UntellableError(Exception):
+    @property
+    def __notes__(self):
+        raise ValueError
+
+    def add_note(self, note):
+        raise ValueError
+
+
+@pytest.mark.parametrize("notes", [3, (1, 2), {}, "text"])
+def test_exceptions_that_take_no_note(notes):
+    """What a node raises comes out as it is, and the listener is told, whatever it holds for notes."""
+    odd = ValueError("odd")
+    odd.__notes__ = notes
+    for error in (odd, UntellableError("hello")):
+        outcomes = Outcomes()
+
+        def fail(x, error=error):
+            raise error
+
+        with pytest.raises(type(error)) as caught:
+            run([Node(fail, "x", "y", name="n")], {"x": 1}, listener=outcomes)
+        assert caught.value is error is outcomes.seen[0].error
+    assert odd.__notes__ == notes

@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ipyproject.catalog.dataset import Dataset, MemoryDataset, is_dataset, reason, require_data
-from ipyproject.catalog.definitions import MEMORY, DefinitionReader
-from ipyproject.catalog.files import FileDataset
+from ipyproject.catalog.definitions import MEMORY, DefinitionReader, changed_names
+from ipyproject.catalog.files import FileDataset, require_versioned, sharing
 from ipyproject.catalog.parameters import Parameters, is_parameter
 from ipyproject.errors import CatalogError, DatasetError, DatasetNotFoundError, did_you_mean
 
@@ -47,6 +47,7 @@ class Catalog(MutableMapping[str, Dataset]):
         self._entries: Mapping[str, Any] | None = None  # what all definitions were read from, where that is known
         self._parameters = Parameters(params or {})
         self._datasets: dict[str, Dataset] = {}
+        self._built: dict[str, Dataset] = {}  # those of them that were made from definitions
         self._lock = RLock()
         self._is_opening = False
         self._of_opening: dict[str, Dataset] = {}
@@ -99,7 +100,7 @@ class Catalog(MutableMapping[str, Dataset]):
         with self._lock:
             dataset = self._datasets.get(name)
             if dataset is None:
-                dataset = self._datasets[name] = self._make(name)
+                dataset = self._datasets[name] = self._built[name] = self._make(name)
         return dataset
 
     def __setitem__(self, name: str, value: Any) -> None:
@@ -125,6 +126,7 @@ class Catalog(MutableMapping[str, Dataset]):
             if name not in self._datasets and name not in self._definitions:
                 raise self._not_found(name)
             self._datasets.pop(name, None)
+            self._built.pop(name, None)
             self._definitions = {other: kept for other, kept in self._definitions.items() if other != name}
             self._entries = None
 
@@ -200,13 +202,17 @@ class Catalog(MutableMapping[str, Dataset]):
 
         Raises:
             DatasetNotFoundError: No such dataset.
+            DatasetError: The dataset's own ``release()`` failed.
         """
         if name is not None and name not in self:
             raise self._not_found(name)
         for one in list(self._datasets) if name is None else [name]:
             release = getattr(self._datasets.get(one), "release", None)
-            if release is not None:
-                release()
+            try:
+                if release is not None:
+                    release()
+            except Exception as error:  # noqa: BLE001 - raised again with the dataset's name
+                self._raise_named("release", one, error)
 
     # -- what is in it
 
@@ -233,6 +239,23 @@ class Catalog(MutableMapping[str, Dataset]):
         """Return the names of the datasets, without the parameters."""
         return list(dict.fromkeys([*self._definitions, *self._datasets]))
 
+    def in_memory(self) -> dict[str, Any]:
+        """Return name -> the data itself, not a copy, of each dataset that holds any in memory."""
+        with self._lock:
+            held = [(name, each) for name, each in self._datasets.items() if isinstance(each, MemoryDataset)]
+        return {name: each.held for name, each in held if each.exists()}
+
+    def replace_in_memory(self, name: str, data: Any) -> None:
+        """Let a dataset hold other data, as it is, in place of what it holds in memory.
+
+        Raises:
+            DatasetNotFoundError: No dataset of that name holds anything in memory.
+        """
+        dataset = self._datasets.get(name)
+        if not isinstance(dataset, MemoryDataset):
+            raise self._not_found(name)
+        dataset.replace(data)
+
     # -- other catalogs made from this one
 
     @contextmanager
@@ -256,23 +279,26 @@ class Catalog(MutableMapping[str, Dataset]):
         origins: Mapping[str, str] | None = None,
         replaced_modules: Collection[str] = (),
     ) -> Catalog:
-        """Return a new catalog that keeps the datasets, and their data in memory, whose definition is the same.
+        """Return a new catalog that keeps the data in memory of datasets whose definition is the same.
 
-        Datasets without a definition, then and now, are kept as well. Those whose class stands in one of
-        `replaced_modules` are not: the class is another one now. Nor is what was put in while this one was opened.
+        The data is kept, not the dataset: each is made anew, from its definition or, where it is in memory, around the
+        same data, so that whatever happens to one of the catalogs leaves the other as it is. What was put in by hand is
+        kept as well: as the object that it is, where it is of another class. That class must not stand in one of
+        `replaced_modules`: it is another one now. What was put in while this one was opened is not kept.
 
         Raises:
             CatalogError: A definition is not understood.
         """
         reader = DefinitionReader(self._reader.project_root, credentials, origins)
         new = self._read_again(definitions, reader)
-        changed = self._changed(new)
+        changed = changed_names(self._definitions, new)
         with self._lock:
             kept = {
-                name: dataset
+                name: sharing(dataset)
                 for name, dataset in self._datasets.items()
                 if name not in changed
-                and not self._is_of(name, dataset, replaced_modules)
+                and (isinstance(dataset, MemoryDataset) or self._built.get(name) is not dataset)
+                and type(dataset).__module__ not in replaced_modules
                 and self._of_opening.get(name) is not dataset
             }
         catalog = Catalog(kept, params=params, definitions=new, reader=reader)
@@ -307,7 +333,7 @@ class Catalog(MutableMapping[str, Dataset]):
         """
         from ipyproject.catalog.run_catalog import RunCatalog
 
-        changed = {} if definitions is None else self._changed_for_run(definitions)
+        changed = {} if definitions is None else self._reader.read_for_run(definitions, self._definitions)
         return RunCatalog(
             self,
             parameters=self._parameters if params is None else Parameters(params),
@@ -319,22 +345,19 @@ class Catalog(MutableMapping[str, Dataset]):
             inputs=inputs or {},
         )
 
-    def _changed_for_run(self, definitions: Mapping[str, Any]) -> dict[str, Definition]:
-        new = self._reader.read(definitions, self._definitions)
-        changed = {name: new[name] for name in self._changed(new) if name in new and name in self._definitions}
-        for name, definition in changed.items():
-            if definition.type_names() != self._definitions[name].type_names():
-                raise CatalogError(
-                    f"Dataset {name!r}: parameters of a run can't change its type to {definition.type_name!r}.",
-                    "Change the type in the catalog's files.",
-                )
-        return changed
+    def for_use_in_run(self, name: str) -> Dataset:
+        """Return a dataset as a run begins to use it: without what it has cached of what was there before.
 
-    def _is_of(self, name: str, dataset: Dataset, modules: Collection[str]) -> bool:
-        """Whether a dataset's class, or one that its definition names, stands in one of these modules."""
-        definition = self._definitions.get(name)
-        named = definition.type_names() if definition is not None and modules else []
-        return type(dataset).__module__ in modules or any(each.rpartition(".")[0] in modules for each in named)
+        Of a dataset in memory, or one that was put in by hand, that would be the data itself.
+
+        Raises:
+            DatasetNotFoundError: No such dataset or parameter.
+            DatasetError: Its own ``release()`` failed.
+        """
+        dataset = self[name]
+        if self._built.get(name) is dataset and not isinstance(dataset, MemoryDataset):
+            self.release(name)
+        return dataset
 
     def _read_again(self, entries: Mapping[str, Any], reader: DefinitionReader) -> Mapping[str, Definition]:
         """Read entries with another reader; what it would read as it stands here is taken over."""
@@ -346,23 +369,11 @@ class Catalog(MutableMapping[str, Dataset]):
 
     def changed_definitions(self, before: Catalog) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the entries, as :attr:`definitions` has them, that differ from a catalog before: old, new."""
-        names = before._changed(self._definitions)
+        names = changed_names(before._definitions, self._definitions)
         return before._public(names), self._public(names)
 
     def _public(self, names: Iterable[str]) -> dict[str, Any]:
         return {name: self._definitions[name].public() for name in names if name in self._definitions}
-
-    def _changed(self, new: Mapping[str, Definition]) -> set[str]:
-        """Return the names whose definition is not the same here and there."""
-        old = self._definitions
-        if new is old:
-            return set()
-        found = set(old.keys() - new.keys())
-        for name, definition in new.items():
-            before = old.get(name)
-            if before is None or not before.makes_the_same_as(definition):
-                found.add(name)
-        return found
 
     # -- inside
 
@@ -386,14 +397,3 @@ class Catalog(MutableMapping[str, Dataset]):
             raise DatasetError(message + error.message, error.hint) from error.__cause__
         kind = f"{definition.type_name}: " if definition else ""
         raise DatasetError(f"{message}{kind}{reason(error)}", "Mend the dataset's class, or its definition.") from error
-
-
-def require_versioned(dataset: Dataset) -> FileDataset:
-    """Return the dataset if it has versions.
-
-    Raises:
-        DatasetError: It has none.
-    """
-    if isinstance(dataset, FileDataset) and dataset.versioned:
-        return dataset
-    raise DatasetError("it is not versioned.", "Set `versioned: true` in its definition, or ask for no version.")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import inspect
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeGuard, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeGuard, get_args
 
-from ipyproject.errors import CatalogError, DatasetError, did_you_mean
+from ipyproject.errors import CatalogError, DatasetError, did_you_mean, message_of, shortened, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,9 +76,7 @@ class MemoryDataset:
         Raises:
             DatasetError: Nothing was saved, or the data can't be copied.
         """
-        if self._data is _Missing.DATA:
-            raise DatasetError("nothing was saved in memory yet.", "Run the node that makes it, or save it first.")
-        return _copied(self._data, self._mode)
+        return _copied(self.held, self._mode)
 
     def save(self, data: Any) -> None:
         """Keep a copy of the data.
@@ -96,6 +94,28 @@ class MemoryDataset:
     def release(self) -> None:
         """Forget the data."""
         self._data = _Missing.DATA
+
+    @property
+    def held(self) -> Any:
+        """The data itself, not a copy.
+
+        Raises:
+            DatasetError: There is none.
+        """
+        if self._data is _Missing.DATA:
+            raise DatasetError("nothing was saved in memory yet.", "Run the node that makes it, or save it first.")
+        return self._data
+
+    def replace(self, data: Any) -> None:
+        """Hold other data, as it is."""
+        self._data = data
+        self._mode = self.copy_mode or _inferred_copy_mode(data)
+
+    def sharing(self) -> Self:
+        """Return another dataset that holds the same data; what happens to either leaves the other as it is."""
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self))
+        return other
 
     def __repr__(self) -> str:
         held = type(self._data).__qualname__ if self.exists() else "empty"
@@ -134,8 +154,8 @@ def require_data(data: Any) -> None:
 
 def reason(error: BaseException) -> str:
     """Return the first line of what a library said, with the kind of error."""
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+    first = next((line.strip() for line in message_of(error).splitlines() if line.strip()), "")
+    return f"{type_name(error)}: {shortened(first)}" if first else type_name(error)
 
 
 def _inferred_copy_mode(data: Any) -> CopyMode:

@@ -189,6 +189,22 @@ class DefinitionReader:
             read[name] = before
         return read
 
+    def read_for_run(self, definitions: Mapping[str, Any], known: Mapping[str, Definition]) -> dict[str, Definition]:
+        """Return the checked entries of a run that differ from those that are known.
+
+        Raises:
+            CatalogError: An entry is not understood, or has another type than the known one.
+        """
+        new = self.read(definitions, known)
+        changed = {name: new[name] for name in changed_names(known, new) if name in new and name in known}
+        for name, definition in changed.items():
+            if definition.type_names() != known[name].type_names():
+                raise CatalogError(
+                    f"Dataset {name!r}: parameters of a run can't change its type to {definition.type_name!r}.",
+                    "Change the type in the catalog's files.",
+                )
+        return changed
+
     def _read(self, name: str, entry: Any) -> Definition:
         where = _Where(name, self._origins.get(name))
         if not isinstance(name, str) or is_parameter(name):
@@ -238,6 +254,18 @@ class DefinitionReader:
             hint = did_you_mean(given, self._credentials, "Known credentials")
             raise where.mistake(f"there are no credentials {given!r}.", hint)
         return self._credentials[given]
+
+
+def changed_names(old: Mapping[str, Definition], new: Mapping[str, Definition]) -> set[str]:
+    """Return the names whose definition is not the same here and there."""
+    if new is old:
+        return set()
+    found = set(old.keys() - new.keys())
+    for name, definition in new.items():
+        before = old.get(name)
+        if before is None or not before.makes_the_same_as(definition):
+            found.add(name)
+    return found
 
 
 def _check_keys(where: _Where, arguments: Mapping[str, Any], keys: Mapping[str, _Kind]) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from ipyproject.catalog.dataset import reason, require_data
+from ipyproject.catalog.dataset import Dataset, MemoryDataset, reason, require_data
 from ipyproject.catalog.formats import FORMATS
 from ipyproject.catalog.storage import Storage
 from ipyproject.errors import CatalogError, DatasetError, did_you_mean
@@ -223,6 +223,24 @@ class FileDataset:
             if isinstance(error, OSError) and error.errno is not None:  # from the disk, not about the content
                 hint = "Check the path, its permissions and the space left."
             raise DatasetError(f"{what}: {reason(error)}", hint) from error
+
+
+def sharing(dataset: Dataset) -> Dataset:
+    """Return a dataset of the same data that can change without this one; one of another class as it is."""
+    if isinstance(dataset, MemoryDataset):
+        return dataset.sharing()
+    return copy(dataset) if isinstance(dataset, FileDataset) else dataset
+
+
+def require_versioned(dataset: Dataset) -> FileDataset:
+    """Return the dataset if it has versions.
+
+    Raises:
+        DatasetError: It has none.
+    """
+    if isinstance(dataset, FileDataset) and dataset.versioned:
+        return dataset
+    raise DatasetError("it is not versioned.", "Set `versioned: true` in its definition, or ask for no version.")
 
 
 def require_simple(version: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ipyproject.catalog.catalog import Catalog, require_versioned
+from ipyproject.catalog.catalog import Catalog
 from ipyproject.catalog.dataset import Dataset, MemoryDataset
-from ipyproject.catalog.files import FileDataset, require_simple
+from ipyproject.catalog.files import FileDataset, require_simple, require_versioned
 from ipyproject.catalog.parameters import is_parameter
 from ipyproject.errors import DatasetError, DatasetNotFoundError
 
@@ -114,7 +114,7 @@ class RunCatalog(Catalog):
 
     def _make(self, name: str) -> Dataset:
         changed = self._changed_definitions.get(name)
-        dataset = changed.build() if changed else self._live[name]
+        dataset = changed.build() if changed else self._live.for_use_in_run(name)
         if isinstance(dataset, FileDataset) and dataset.versioned:
             return dataset.with_versions(load=self._load_versions.get(name), save=self._save_version)
         return dataset

@@ -2,53 +2,54 @@
 
 from __future__ import annotations
 
-import traceback
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
 from ipyproject.errors import ProjectError, described
+from ipyproject.history.tracebacks import trimmed_traceback
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from types import TracebackType
 
     from ipyproject.session import Session
 
-_OWN_FOLDER = str(Path(__file__).parent.parent)
+LIMIT_LINE = 400  # characters
 
 
-@contextmanager
-def nodes_lines_only(session: Session) -> Iterator[None]:
+class nodes_lines_only:  # noqa: N801  (used as a function)
     """Show what a node raises with the project's own lines and not with ours around them; the process exits with 1.
+
+    A class, since a generator's would set attributes on what is raised, which exceptions of the project's may refuse.
 
     Raises:
         ClickException: Stands for what the node raised.
     """
-    try:
-        yield
-    except ProjectError:
-        raise
-    except Exception as error:
-        if session.last_run is None:  # no node has run: it is our own bug and keeps its traceback
-            raise
-        raise _NodeFailedError(error, session) from error
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        if error is None or kind is None or issubclass(kind, (ProjectError, KeyboardInterrupt, SystemExit)):
+            return
+        if self._session.last_run is not None:  # else no node has run: it is our own bug and keeps its traceback
+            raise _NodeFailedError(error, self._session) from None
 
 
 class _NodeFailedError(click.ClickException):
     """A node failed: shown with the project's own lines, not with ours around them; the process exits with 1."""
 
-    def __init__(self, error: Exception, session: Session) -> None:
+    def __init__(self, error: BaseException, session: Session) -> None:
         super().__init__(described(error))
         self._error = error
         self._session = session
 
     def show(self, file: Any = None) -> None:
-        """Write the traceback from the first frame that is not ours."""
-        error = self._error
-        first = error.__traceback__
-        while first is not None and first.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER):
-            first = first.tb_next
-        told = "".join(traceback.format_exception(type(error), error, first))
-        click.echo(self._session.masked(told), file=file, err=True, nl=False)
+        """Write what it raised, in a few lines."""
+        told = trimmed_traceback(self._error, limit_line=LIMIT_LINE, mask=self._session.masked)
+        click.echo(told, file=file, err=True)

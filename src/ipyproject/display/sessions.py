@@ -165,4 +165,5 @@ def _size(facts: Mapping[str, Any]) -> str:
 
 def _run_in_short(run: RunRecord) -> str:
     name = run.selection.get("pipeline") or "own pipeline"
+    name = " + ".join(name) if isinstance(name, list) else name
     return str(name) if run.status == "completed" else f"{name} ({run.status})"

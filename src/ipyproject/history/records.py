@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from ipyproject.errors import message_of, type_name
 from ipyproject.history.values import plain
 
 if TYPE_CHECKING:
@@ -44,11 +45,7 @@ class ErrorRecord:
     @classmethod
     def of(cls, error: BaseException, traceback: str = "") -> ErrorRecord:
         """Return the record of an exception; one whose text can't be made is kept by its type."""
-        try:
-            message = str(error)
-        except Exception:  # noqa: BLE001 - an exception of the user's own may fail to print
-            message = ""
-        return cls(type(error).__name__, message[:MAX_MESSAGE], traceback)
+        return cls(type_name(error), message_of(error)[:MAX_MESSAGE], traceback)
 
 
 def _read_error(document: Mapping[str, Any] | None) -> ErrorRecord | None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
+from reprlib import repr as shown
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from ipyproject.errors import SettingsError
+from ipyproject.errors import ProjectCodeError, SettingsError, described, did_you_mean
 from ipyproject.hooks import specs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 ENTRY_POINT_GROUP = "ipyproject.hooks"
 
@@ -28,7 +30,8 @@ class HookManager:
         disabled_plugins: Names of installed distributions whose hooks stay out.
 
     Raises:
-        SettingsError: An implementation does not fit its specification, or a plugin can't be imported.
+        SettingsError: An implementation is of a hook that does not exist or asks for what its hook is not given, or a
+            plugin can't be imported.
     """
 
     def __init__(self, hooks: Iterable[object] = (), disabled_plugins: Iterable[str] = ()) -> None:
@@ -69,24 +72,65 @@ class HookManager:
         Args:
             name: As in :mod:`ipyproject.hooks.specs`.
             arguments: All that its specification names.
+
+        Raises:
+            ProjectCodeError: An implementation called ``sys.exit()``.
+            Exception: Whatever else an implementation raises.
         """
-        if name in self._listening:
+        if name not in self._listening:
+            return
+        try:
             getattr(self._manager.hook, name)(**arguments)
+        except SystemExit as error:  # it would end the process, or the run, as if all had gone well
+            raise ProjectCodeError(
+                f"A hook {name} called sys.exit({shown(error.code)}).",
+                "Let it raise an exception that says what is wrong.",
+            ) from error
 
 
 def _register(manager: pluggy.PluginManager, hook: object, origin: str) -> None:
     if manager.is_registered(hook):
         return
     try:
+        _check_methods(manager, hook, origin)
         manager.register(hook)
         manager.check_pending()
         if not manager.get_hookcallers(hook):
             raise SettingsError(
-                f"{origin} has no method marked @hook_impl.", "Mark its methods, or take it out of HOOKS."
+                f"{origin} has no method marked @hook_impl.",
+                "Mark its methods (from ipyproject import hook_impl), or take it out of HOOKS.",
             )
-    except (pluggy.PluginValidationError, ValueError) as error:
-        reason = " ".join(str(error).split("\n")[-2:]).strip()
-        raise SettingsError(f"{origin}: {reason}", "Mend the hook, or take it out of HOOKS.") from None
+    except (pluggy.PluginValidationError, TypeError, ValueError) as error:
+        raise SettingsError(f"{origin}: {described(error)}", "Mend the hook, or take it out of HOOKS.") from None
+
+
+def _check_methods(manager: pluggy.PluginManager, hook: object, origin: str) -> None:
+    """Check that each marked method implements a hook that exists, and asks for what that hook gives."""
+    for method_name in dir(hook):
+        marked = manager.parse_hookimpl_opts(hook, method_name)
+        if marked is None:
+            continue
+        name = marked.get("specname") or method_name
+        caller = getattr(manager.hook, name, None)
+        if caller is None or caller.spec is None:
+            if marked.get("optionalhook"):
+                continue
+            known = [each for each in vars(manager.hook) if not each.startswith("_")]
+            raise SettingsError(f"{origin}: unknown hook {name!r}.", did_you_mean(name, known, "Hooks"))
+        given = caller.spec.argnames
+        unknown = [each for each in _asked_for(getattr(hook, method_name)) if each not in given]
+        if unknown:
+            raise SettingsError(
+                f"{origin}: {name} asks for {', '.join(map(repr, unknown))}, which it is not given.",
+                f"Take it out; {name} is given: {', '.join(given)}.",
+            )
+
+
+def _asked_for(method: Callable[..., Any]) -> list[str]:
+    """Return the arguments that a method can't be called without."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = inspect.signature(method).parameters.values()
+    return [each.name for each in parameters if each.kind in kinds and each.default is each.empty]
 
 
 @lru_cache(maxsize=4)
@@ -100,6 +144,6 @@ def _loaded(entry_point: EntryPoint) -> object:
         return entry_point.load()
     except Exception as error:
         raise SettingsError(
-            f"The plugin {entry_point.value!r} can't be imported: {type(error).__name__}: {error}.",
+            f"The plugin {entry_point.value!r} can't be imported: {described(error)}.",
             "Update or uninstall it, or name its distribution in DISABLE_HOOKS_FOR_PLUGINS.",
         ) from error

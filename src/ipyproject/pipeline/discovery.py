@@ -98,13 +98,15 @@ def _registered(module: ModuleType) -> dict[str, Pipeline]:
             f"register_pipelines() in {module.__file__} returned {shown(registered)}.",
             "Return a dict: name -> Pipeline.",
         )
-    for name, pipeline in registered.items():
+    # The sum of no pipelines at all is Python's 0.
+    given = {name: Pipeline([]) if type(each) is int and each == 0 else each for name, each in registered.items()}
+    for name, pipeline in given.items():
         if not isinstance(name, str) or not isinstance(pipeline, Pipeline):
             raise PipelineError(
                 f"register_pipelines() in {module.__file__} returned {shown(pipeline)} under {name!r}: no Pipeline.",
                 "Write Pipeline([...]).",
             )
-    return dict(registered)
+    return dict(given)
 
 
 def _created(module: ModuleType, project: Project) -> Pipeline:

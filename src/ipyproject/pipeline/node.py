@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property, partial
-from types import FunctionType
-from typing import Any, TypeGuard
+from functools import cached_property
+from types import CoroutineType
+from typing import Any
 
-from ipyproject.errors import PipelineError
+from ipyproject.errors import PipelineError, shortened
+from ipyproject.pipeline.callables import WAIT, gives_no_data, name_of, place_of, signature_of, surely_takes
 
 InputNames = str | list[str] | dict[str, str] | None
 OutputNames = str | list[str] | dict[str, str] | None
 
 _SAFE_NAME = re.compile(r"[\w.-]+")
-_GIVES_NO_DATA = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_GENERATOR
+TRANSCODING_HINT = "Give each use a transcoding, such as table@pandas and table@spark, or none."
 
 
 class Node:
@@ -51,14 +51,15 @@ class Node:
     ) -> None:
         if not callable(func):
             raise PipelineError(f"A node needs a function, not {func!r}.", "Give the function itself, not its result.")
-        _refuse_what_gives_no_data(func)
+        if (told := gives_no_data(func)) is not None:
+            raise PipelineError(f"{name_of(func)!r} is {told[0]}, which a node can't run yet.", told[1])
         self._func = func
         self._inputs = _copied(inputs)
         self._outputs = _copied(outputs)
         self._name = name
         self._namespace = namespace
         self._tags = frozenset(as_names(tags))
-        self._confirms = tuple(as_names(confirms))
+        self._confirms = tuple(dict.fromkeys(as_names(confirms)))
         self._input_names = _flat_names(inputs, "inputs", self)
         self._output_names = _flat_names(outputs, "outputs", self)
         self._check()
@@ -102,10 +103,7 @@ class Node:
     @cached_property
     def func_name(self) -> str:
         """A readable name of the function, whatever kind of callable it is."""
-        func = self._func
-        while isinstance(func, partial):
-            func = func.func
-        return getattr(func, "__name__", type(func).__name__)
+        return name_of(self._func)
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Call the function.
@@ -136,13 +134,7 @@ class Node:
 
     def place(self) -> str:
         """Where the function is defined, for messages: ``nodes.py, line 12``."""
-        func = inspect.unwrap(self._func)
-        while isinstance(func, partial):
-            func = func.func
-        code = getattr(func, "__code__", None)
-        if code is None:
-            return f"{getattr(func, '__module__', '?')}.{self.func_name}"
-        return f"{code.co_filename}, line {code.co_firstlineno}"
+        return place_of(self._func)
 
     def __eq__(self, other: object) -> bool:
         return self._key == other._key if isinstance(other, Node) else NotImplemented
@@ -162,9 +154,10 @@ class Node:
     @cached_property
     def _key(self) -> tuple[object, ...]:
         def hashable(names: InputNames) -> object:
-            return (
-                tuple(names.items()) if isinstance(names, dict) else tuple(names) if isinstance(names, list) else names
-            )
+            # The order of a dict never matters: its keys say where each goes.
+            if isinstance(names, dict):
+                return frozenset(names.items())
+            return tuple(names) if isinstance(names, list) else names
 
         return (self._func, hashable(self._inputs), hashable(self._outputs), self.name, self._tags, self._confirms)
 
@@ -185,7 +178,8 @@ class Node:
         return Node(**(definition | changes))
 
     def _default_name(self) -> str:
-        named_after = self._output_names or self._input_names
+        names, flat = (self._outputs, self._output_names) if self._output_names else (self._inputs, self._input_names)
+        named_after = sorted(flat) if isinstance(names, dict) else flat
         return re.sub(r"[^\w.-]", "_", "__".join((self.func_name, *named_after)))
 
     def _check(self) -> None:
@@ -196,24 +190,36 @@ class Node:
                 raise PipelineError(
                     f"{what!r} can't be the name or a tag of a node.", "Use letters, digits, '_', '-' and '.'."
                 )
+        self._check_names()
+        self._check_signature()
+
+    def _check_names(self) -> None:
+        written: set[str] = set()
+        read = {plain_name(name) for name in self._input_names}
         for output in self._output_names:
-            if self._output_names.count(output) > 1:
+            if plain_name(output) in written:
                 raise PipelineError(f"Node {self.name!r} writes {output!r} twice.", "Give each output its own name.")
             if output.startswith("params:") or output == "parameters":
                 raise PipelineError(f"Node {self.name!r} writes the parameter {output!r}.", "Parameters are only read.")
-        read_names = {plain_name(name) for name in self._input_names}
-        for output in self._output_names:
-            if plain_name(output) in read_names:
+            if plain_name(output) in read:
                 raise PipelineError(
                     f"Node {self.name!r} both reads and writes {output!r}.", "Write to a dataset of another name."
                 )
-        self._check_signature()
+            written.add(plain_name(output))
+        if len(read) == len(self._input_names):
+            return
+        transcoded = {plain_name(name) for name in self._input_names if is_transcoded(name)}
+        for name in self._input_names:
+            if name in transcoded:
+                raise PipelineError(
+                    f"Node {self.name!r} reads {name!r} with a transcoding and without.", TRANSCODING_HINT
+                )
 
     def _check_signature(self) -> None:
-        if _surely_takes(self._func, self._inputs):
+        if surely_takes(self._func, self._inputs):
             return
         try:
-            signature = inspect.signature(self._func)
+            signature = signature_of(self._func)
         except (TypeError, ValueError):  # some built-ins don't tell; the call will
             return
         inputs = self._inputs
@@ -230,6 +236,13 @@ class Node:
 
     def _named_result(self, result: Any) -> dict[str, Any]:
         outputs = self._outputs
+        if isinstance(result, CoroutineType):
+            result.close()
+            raise PipelineError(
+                f"Node {self.name!r} returned something to wait for: {self.func_name} calls an async function "
+                f"({self.place()}).",
+                WAIT,
+            )
         if outputs is None:
             return {}
         if isinstance(outputs, str):
@@ -250,7 +263,8 @@ class Node:
                 f"the keys {sorted(map(str, result))}" if isinstance(result, Mapping) else f"a {type(result).__name__}"
             )
             raise PipelineError(
-                f"Node {self.name!r} must return a mapping with the keys {sorted(outputs)}, and returned {got}.",
+                f"Node {self.name!r} must return a mapping with the keys {sorted(map(str, outputs))}, and returned "
+                f"{shortened(got)}.",
                 f"Mend what {self.func_name} returns ({self.place()}).",
             )
         return {dataset: result[key] for key, dataset in outputs.items()}
@@ -258,7 +272,12 @@ class Node:
 
 def plain_name(name: str) -> str:
     """Return a dataset's name without its transcoding: ``table`` for ``table@pandas``."""
-    return name.partition("@")[0]
+    return name.partition("@")[0] if "@" in name and is_transcoded(name) else name
+
+
+def is_transcoded(name: str) -> bool:
+    """Tell whether a name has a transcoding; what follows an ``@`` in a parameter's name is part of it."""
+    return "@" in name and not name.startswith("params:")
 
 
 def as_names(names: str | Iterable[str] | None) -> list[str]:
@@ -266,41 +285,6 @@ def as_names(names: str | Iterable[str] | None) -> list[str]:
     if names is None:
         return []
     return [names] if isinstance(names, str) else list(names)
-
-
-def _is_plain(func: Callable[..., Any]) -> TypeGuard[FunctionType]:
-    """Tell whether a function's code says all about how it is called: nothing wraps or marks it."""
-    return type(func) is FunctionType and not vars(func)
-
-
-def _surely_takes(func: Callable[..., Any], inputs: InputNames) -> bool:
-    """Tell whether a function can be called with inputs, as far as its code shows; `inspect` takes much longer.
-
-    False means only that `inspect` must be asked.
-    """
-    if not _is_plain(func):
-        return False
-    code = func.__code__
-    positional, keyword_only = code.co_argcount, code.co_kwonlyargcount
-    required = positional - len(func.__defaults__ or ())
-    if isinstance(inputs, dict):
-        names = code.co_varnames[:positional]
-        return not (keyword_only or code.co_posonlyargcount) and {*names[:required]} <= inputs.keys() <= {*names}
-    count = len(inputs) if isinstance(inputs, list) else 0 if inputs is None else 1
-    return not keyword_only and required <= count <= positional
-
-
-def _refuse_what_gives_no_data(func: Callable[..., Any]) -> None:
-    if _is_plain(func) and not func.__code__.co_flags & _GIVES_NO_DATA:
-        return
-    kinds = {
-        inspect.iscoroutinefunction: ("an async function", "Let it call asyncio.run(...) inside."),
-        inspect.isasyncgenfunction: ("an async generator function", "Let it return the data as a whole."),
-        inspect.isgeneratorfunction: ("a generator function", "Let it return the data as a whole."),
-    }
-    for is_one, (what, instead) in kinds.items():
-        if is_one(func):
-            raise PipelineError(f"{getattr(func, '__name__', func)!r} is {what}, which a node can't run yet.", instead)
 
 
 def _copied(names: InputNames) -> InputNames:

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 from ipyproject.errors import PipelineError
-from ipyproject.pipeline.node import Node, plain_name
+from ipyproject.pipeline.node import TRANSCODING_HINT, Node, is_transcoded, plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 class _Log:
     """Nodes in the order in which they came, only ever appended to, shared by the views of its beginnings."""
 
-    __slots__ = ("by_name", "nodes", "producers")
+    __slots__ = ("by_name", "nodes", "producers", "spelled")
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.by_name: dict[str, tuple[int, Node]] = {}
         self.producers: dict[str, tuple[int, Node]] = {}
+        self.spelled: dict[str, tuple[Node, str]] = {}  # plain name -> who used it first, and how
 
 
 class NodeLog:
@@ -56,7 +57,8 @@ class NodeLog:
         """Return a view of these nodes and more; a node that is there already counts once.
 
         Raises:
-            PipelineError: Two nodes have one name or write one dataset. This view is as it was.
+            PipelineError: Two nodes have one name or write one dataset, or a dataset is used with a transcoding and
+                without. This view is as it was.
         """
         result = type(self)()
         result._log = self._log if len(self._log.nodes) == self._length else self._copied()
@@ -93,8 +95,31 @@ class NodeLog:
 
     def _append(self, node: Node) -> None:
         log = self._log
+        log.spelled.update(self._newly_spelled(node))
         log.by_name[node.name] = (self._length, node)
         for output in node.outputs:
             log.producers[plain_name(output)] = (self._length, node)
         log.nodes.append(node)
         self._length += 1
+
+    def _newly_spelled(self, node: Node) -> dict[str, tuple[Node, str]]:
+        """Return the datasets that a node is the first to use: each is always used with a transcoding, or never.
+
+        Raises:
+            PipelineError: It uses one in the other way than a node before it.
+        """
+        spelled = self._log.spelled
+        new = {}
+        for name in (*node.inputs, *node.outputs):
+            plain = plain_name(name)
+            if plain not in spelled:
+                new[plain] = node, name
+                continue
+            other, before = spelled[plain]
+            if before != name and is_transcoded(name) is not is_transcoded(before):
+                raise PipelineError(
+                    f"Node {node.name!r} uses {name!r}, and node {other.name!r} uses {before!r}: one dataset with a "
+                    "transcoding and without.",
+                    TRANSCODING_HINT,
+                )
+        return new

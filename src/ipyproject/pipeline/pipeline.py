@@ -120,6 +120,16 @@ class Pipeline:
         """All tags of its nodes."""
         return frozenset(tag for node in self._nodes for tag in node.tags)
 
+    @cached_property
+    def namespaces(self) -> frozenset[str]:
+        """All namespaces of its nodes, and those above them."""
+        return frozenset(
+            ".".join(parts[: depth + 1])
+            for namespace in {node.namespace for node in self._nodes if node.namespace}
+            for parts in [namespace.split(".")]
+            for depth in range(len(parts))
+        )
+
     def node(self, name: str) -> Node | None:
         """Return the node of that name, or None."""
         return self._nodes.node(name)

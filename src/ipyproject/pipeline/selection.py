@@ -51,8 +51,13 @@ class Selection:
         """Return the part of a pipeline that is asked for, in time linear in its nodes and edges.
 
         Raises:
-            PipelineError: A name does not exist in the pipeline, or nothing meets all conditions.
+            PipelineError: The pipeline has no nodes, a name does not exist in it, or nothing meets all conditions.
         """
+        if not len(pipeline):
+            raise PipelineError(
+                "The pipeline has no nodes: there is nothing to run.",
+                "Return one with nodes from register_pipelines(), or from a create_pipeline() in <package>/pipelines/.",
+            )
         conditions = [condition for condition in self._conditions(pipeline) if condition is not None]
         if not conditions:
             return pipeline
@@ -87,6 +92,12 @@ class Selection:
     def _in_namespaces(self, pipeline: Pipeline) -> set[Node] | None:
         if not self.namespaces:
             return None
+        known = pipeline.namespaces
+        for namespace in self.namespaces:
+            if namespace not in known:
+                raise PipelineError(
+                    f"No node is in the namespace {namespace!r}.", did_you_mean(namespace, known, "Namespaces")
+                )
         prefixes = tuple(f"{namespace}." for namespace in self.namespaces)
         return {node for node in pipeline if f"{node.namespace or ''}.".startswith(prefixes)}
 

@@ -6,7 +6,9 @@ import importlib
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
+from reprlib import repr as shown
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.errors import (
@@ -17,9 +19,10 @@ from ipyproject.errors import (
     described,
     did_you_mean,
 )
+from ipyproject.pipeline.node import plain_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable
 
     from ipyproject.catalog import Catalog
     from ipyproject.current import SessionInfo
@@ -120,16 +123,19 @@ class _Step:
         self._hooks = hooks if hooks is not None and hooks.listens(*_NODE_HOOKS) else None
         self._consumers_left: Counter[str] | None = None
         if keep is not True:
-            kept = {keep} if isinstance(keep, str) else set(keep or ())
-            self._releasable = pipeline.datasets - pipeline.inputs - pipeline.outputs - kept
-            self._consumers_left = Counter(name for node in pipeline for name in node.inputs)
+            kept = map(plain_name, [keep] if isinstance(keep, str) else keep or ())
+            self._releasable = _spellings(pipeline.datasets - pipeline.inputs - pipeline.outputs, set(kept))
+            self._consumers_left = Counter(plain_name(name) for node in pipeline for name in node.inputs)
 
     def __call__(self, node: Node) -> None:
         __tracebackhide__ = True
         start = time.time()
         begin = time.perf_counter()
         try:
-            outputs = self._quietly(node) if self._hooks is None else self._with_hooks(node, self._hooks)
+            try:
+                outputs = self._quietly(node) if self._hooks is None else self._with_hooks(node, self._hooks)
+            except SystemExit as error:
+                raise _exit_refused(node, error) from error
         except BaseException as error:
             _add_note(error, f"In node {node.name!r} ({node.place()}).")
             self._listener.node_ended(NodeOutcome(node, start, time.perf_counter() - begin, {}, error))
@@ -141,7 +147,7 @@ class _Step:
     def _quietly(self, node: Node) -> dict[str, Any]:
         __tracebackhide__ = True
         catalog = self._catalog
-        outputs = _called(node, {name: catalog.load(name) for name in node.inputs})
+        outputs = node({name: catalog.load(name) for name in node.inputs})
         for name, data in outputs.items():
             catalog.save(name, data)
         self._confirm(node)
@@ -157,7 +163,10 @@ class _Step:
             hooks.call("after_dataset_loaded", dataset_name=name, data=inputs[name], node=node)
         hooks.call("before_node_run", node=node, catalog=catalog, inputs=inputs, session=session)
         try:
-            outputs = _called(node, inputs)
+            try:
+                outputs = node(inputs)
+            except SystemExit as error:
+                raise _exit_refused(node, error) from error
         except Exception as error:
             hooks.call("on_node_error", error=error, node=node, catalog=catalog, inputs=inputs, session=session)
             raise
@@ -181,27 +190,35 @@ class _Step:
             confirm()
 
     def _release(self, node: Node, consumers_left: Counter[str]) -> None:
-        for name in node.inputs:
+        for name in map(plain_name, node.inputs):
             consumers_left[name] -= 1
-            if not consumers_left[name] and name in self._releasable:
-                self._catalog.release(name)
+            if not consumers_left[name]:
+                for spelling in self._releasable.get(name, ()):
+                    self._catalog.release(spelling)
 
 
-def _called(node: Node, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    __tracebackhide__ = True
-    try:
-        return node(inputs)
-    except SystemExit as error:  # it would end the process as if all had gone well
-        raise ProjectCodeError(
-            f"Node {node.name!r} called sys.exit({error.code!r}) ({node.place()}).",
-            "Let it raise an exception that says what is wrong.",
-        ) from error
+def _spellings(names: Iterable[str], kept: Collection[str]) -> dict[str, list[str]]:
+    """Return plain name -> names with their transcodings, but for those that are kept: they are released together."""
+    spellings: dict[str, list[str]] = {}
+    for name in names:
+        if plain_name(name) not in kept:
+            spellings.setdefault(plain_name(name), []).append(name)
+    return spellings
+
+
+def _exit_refused(node: Node, error: SystemExit) -> ProjectCodeError:
+    """What ``sys.exit()`` in a node, a dataset or a hook becomes: the process would end as if all had gone well."""
+    return ProjectCodeError(
+        f"Node {node.name!r} called sys.exit({shown(error.code)}) ({node.place()}).",
+        "Let it raise an exception that says what is wrong.",
+    )
 
 
 def _add_note(error: BaseException, note: str) -> None:
-    """Say where an exception was raised; the same object may be raised again, and may have its own ``add_note``."""
-    if note not in getattr(error, "__notes__", ()):
-        BaseException.add_note(error, note)
+    """Say where an exception was raised, unless it lets nobody; the same object may be raised again."""
+    with suppress(Exception):  # the project's own exceptions may do anything; what was raised is what counts
+        if note not in getattr(error, "__notes__", ()):
+            BaseException.add_note(error, note)
 
 
 _NODE_HOOKS = (
@@ -221,7 +238,9 @@ def check_inputs(pipeline: Pipeline, catalog: Catalog) -> None:
     Raises:
         DatasetNotFoundError: Names what is missing and which node reads it.
     """
-    missing = sorted(name for name in pipeline.inputs if name not in catalog)
+    # A dataset that is written under another transcoding must be in the catalog under the one that it is read by.
+    written = {name for node in pipeline for name in node.outputs}
+    missing = sorted({name for node in pipeline for name in node.inputs if name not in written and name not in catalog})
     if not missing:
         return
     name = missing[0]

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ipyproject.history import NodeRecord, RunRecord
+from ipyproject.errors import shortened
+from ipyproject.history import NodeRecord, RunRecord, Status
 from ipyproject.runners import NodeOutcome, RunListener
 from ipyproject.session.facts import describe
 from ipyproject.session.record import SessionBook, status_of
 from ipyproject.session.result import RunResult
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from ipyproject.catalog import Catalog
     from ipyproject.current import SessionInfo
     from ipyproject.hooks import HookManager
-    from ipyproject.pipeline import Pipeline, Selection
+    from ipyproject.pipeline import Node, Pipeline, Selection
     from ipyproject.runners import Runner
+
+    Pipelines = str | Pipeline | Node | Sequence[str | Pipeline | Node]
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -31,6 +37,13 @@ class _Collector(RunListener):
     wanted: frozenset[str]
     nodes: list[NodeRecord] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
+
+    def interrupted_in(self) -> str:
+        """Say where the run was interrupted."""
+        last = self.nodes[-1] if self.nodes else None
+        if last is not None and last.status is Status.INTERRUPTED:
+            return f"in node {last.name!r}"
+        return f"after node {last.name!r}" if last is not None else "before its first node"
 
     def node_ended(self, outcome: NodeOutcome) -> None:
         outputs = outcome.outputs
@@ -49,7 +62,7 @@ class _Collector(RunListener):
 
 
 def recorded_selection(
-    pipeline: str | Pipeline,
+    pipeline: Pipelines,
     selection: Selection,
     load_versions: Mapping[str, str] | None,
     inputs: Mapping[str, Any] | None,
@@ -60,11 +73,15 @@ def recorded_selection(
     A pipeline that is not in the registry is kept by what it looks like, and inputs that were handed over by their
     names: enough to see, not enough to replay.
     """
-    if not isinstance(pipeline, str):
-        pipeline = next((name for name, known in registered.items() if known is pipeline), pipeline)
-    asked_for: dict[str, Any] = (
-        {"pipeline": pipeline} if isinstance(pipeline, str) else {"own_pipeline": repr(pipeline)}
-    )
+    names = [
+        each if isinstance(each, str) else next((name for name, known in registered.items() if known is each), None)
+        for each in (pipeline if isinstance(pipeline, (list, tuple)) else [pipeline])
+    ]
+    asked_for: dict[str, Any]
+    if None in names:
+        asked_for = {"own_pipeline": shortened(repr(pipeline))}
+    else:
+        asked_for = {"pipeline": names if len(names) > 1 else names[0]}
     asked_for |= selection.as_dict()
     if load_versions:
         asked_for["load_versions"] = dict(load_versions)
@@ -116,6 +133,8 @@ class PlannedRun:
             self.runner.run(pipeline, catalog, session=session, hooks=hooks, listener=collector, keep=self.keep)
         except BaseException as error:
             book.run_ended(run_id, error)
+            if isinstance(error, KeyboardInterrupt):
+                _logger.warning("Run %s was interrupted %s.", run_id, collector.interrupted_in())
             hooks.call("on_pipeline_error", error=error, **about)
             raise
         record = book.run_ended(run_id, None)

@@ -14,14 +14,14 @@ from ipyproject import current
 from ipyproject.bootstrap import make_current, unchanged_on_failure
 from ipyproject.config import merge_params
 from ipyproject.context import Context, FrozenParams, build_catalog
-from ipyproject.errors import ProjectError, SessionError, UnknownPipelineError, described, did_you_mean
+from ipyproject.errors import PipelineError, ProjectError, SessionError, UnknownPipelineError, described, did_you_mean
 from ipyproject.history import RunRecord, SessionRecord, new_id
 from ipyproject.history.packages import start_installed_packages
 from ipyproject.history.values import plain
 from ipyproject.hooks import HookManager
 from ipyproject.importing import explained
 from ipyproject.masking import MaskedErrors, Masker
-from ipyproject.pipeline import Pipeline, PipelineRegistry, Selection, load_pipelines
+from ipyproject.pipeline import Node, Pipeline, PipelineRegistry, Selection, load_pipelines
 from ipyproject.pipeline.discovery import DEFAULT
 from ipyproject.project import find_project, read_project
 from ipyproject.runners import Runner, make_runner
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from ipyproject.session.record import SessionBook
     from ipyproject.session.replay import Replay
     from ipyproject.session.result import RunResult
+    from ipyproject.session.running import Pipelines
     from ipyproject.settings import Settings
 
 _logger = logging.getLogger(__name__)
@@ -383,7 +384,7 @@ class Session:
 
     def run(
         self,
-        pipeline: str | Pipeline = DEFAULT,
+        pipeline: Pipelines = DEFAULT,
         *,
         tags: Names = None,
         nodes: Names = None,
@@ -401,7 +402,7 @@ class Session:
         """Run a pipeline, or the part of it that is asked for; as often as wanted.
 
         Args:
-            pipeline: A name in ``pipelines``, or a pipeline.
+            pipeline: A name in ``pipelines``, a pipeline or a node, or a list of these: the sum of them runs.
             tags: Only nodes with one of these tags.
             nodes: Only nodes of these names.
             from_nodes: Only these and what depends on them.
@@ -536,9 +537,18 @@ class Session:
                 "Open a new session on it.",
             )
 
-    def _pipeline(self, pipeline: str | Pipeline) -> Pipeline:
+    def _pipeline(self, pipeline: Pipelines) -> Pipeline:
         if isinstance(pipeline, Pipeline):
             return pipeline
+        if isinstance(pipeline, Node):
+            return Pipeline([pipeline])
+        if isinstance(pipeline, (list, tuple)):
+            return Pipeline([each if isinstance(each, Node) else self._pipeline(each) for each in pipeline])
+        if not isinstance(pipeline, str):
+            raise PipelineError(
+                f"A {type(pipeline).__name__} can't be run.",
+                "Give the name of a pipeline, a pipeline, a node, or a list of these.",
+            )
         found = self.pipelines.get(pipeline)
         if found is None:
             raise UnknownPipelineError(
