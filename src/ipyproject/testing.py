@@ -16,6 +16,7 @@ from ipyproject import current
 from ipyproject.importing import project_modules
 from ipyproject.runners import Runner
 from ipyproject.session import Session
+from ipyproject.session.facade import core_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -130,8 +131,8 @@ def make_project(tmp_path: Path) -> Iterator[Callable[..., ProjectFolder]]:
         return project
 
     yield make
-    while (session := current.current_session()) is not None:
-        session.close()
+    for session in reversed(current.open_sessions()):
+        core_of(session).close()
     for project in made:
         for name in project_modules(project.package, project.root / "src"):
             del sys.modules[name]

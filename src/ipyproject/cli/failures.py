@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ipyproject.errors import ProjectError, described
+from ipyproject.session.facade import core_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,4 +52,4 @@ class _NodeFailedError(click.ClickException):
         while first is not None and first.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER):
             first = first.tb_next
         told = "".join(traceback.format_exception(type(error), error, first))
-        click.echo(self._session.masked(told), file=file, err=True, nl=False)
+        click.echo(core_of(self._session).masked(told), file=file, err=True, nl=False)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ipyproject.history import NodeRecord, RunRecord, SessionRecord
     from ipyproject.history.comparison import Difference
     from ipyproject.history.questions import SessionHistory
-    from ipyproject.session import Replay
+    from ipyproject.session import Replay, Session
 
 NONE = "-"
 SHORT_HASH = 12  # characters
@@ -62,7 +62,7 @@ def render_differences(before: str, after: str, differences: Sequence[Difference
     return render(f"A: {before}\nB: {after}", _difference_table(differences, "A", "B"))
 
 
-def render_replay(replay: Replay) -> Rendering:
+def render_replay(replay: Replay[Session]) -> Rendering:
     """What differs between a recorded session and the one that repeats it."""
     then, now = replay.plan.record.session_id, replay.session.session_id
     runs = counted(len(replay.plan.runs), "run")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ipyproject.history import ABSENT, flattened
 from ipyproject.history.comparison import differences
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ipyproject.catalog import Catalog
+    from ipyproject.context import Context
     from ipyproject.pipeline import Node, PipelineRegistry
     from ipyproject.reloading import LoadedCode
-    from ipyproject.session.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,24 @@ def compare_opened(before: Facts | None, now: Facts, executed: Mapping[str, str]
     )
 
 
+class Compared(Protocol):
+    """What of an open session is looked at."""
+
+    @property
+    def env(self) -> str:
+        """The env."""
+
+    @property
+    def pipelines(self) -> PipelineRegistry:
+        """Name -> pipeline."""
+
+    def load_context(self) -> Context:
+        """Return the context."""
+
+    def as_recorded(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return values with their secrets hidden."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What two sessions are compared by; kept from the first when it is closed.
@@ -112,7 +130,7 @@ class Facts:
     pipelines: PipelineRegistry
 
     @classmethod
-    def of(cls, session: Session, code: LoadedCode | None) -> Facts:
+    def of(cls, session: Compared, code: LoadedCode | None) -> Facts:
         """Take down the facts of an open session.
 
         Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,8 @@ from ipyproject.errors import ProjectError, SessionError
 from ipyproject.project import find_project, read_project
 from ipyproject.reloading import ImportedNames, LoadedCode, ModuleTransaction, Rebinding, Snapshot, held_modules, rebind
 from ipyproject.session.changes import Facts, compare_opened
-from ipyproject.session.opening import Kept, Opening, conf_source_of
+from ipyproject.session.facade import core_of
+from ipyproject.session.opening import Opening, conf_source_of
 from ipyproject.session.origin import Origin
 from ipyproject.session.session import Session
 
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from ipyproject.catalog import Catalog
     from ipyproject.project import Project
     from ipyproject.reloading.staleness import Staleness
+    from ipyproject.session.core import Kept, SessionCore
+
+_logger = logging.getLogger(__name__)
 
 
 def reload_project(
@@ -72,9 +77,9 @@ def reload_project(
     reload = _Reload(before, project, opening, full=full, names=names, imported=imported)
     facts = before.facts_of(project)
     with _uncollected():
-        session = reload.open()
-    session.changes = compare_opened(facts, Facts.of(session, reload.code), reload.executed, reload.rebinding)
-    return session
+        core = reload.open()
+    core.changes = compare_opened(facts, Facts.of(core, reload.code), reload.executed, reload.rebinding)
+    return reload.session
 
 
 @contextmanager
@@ -114,7 +119,7 @@ class _Reload:
         self.rebinding = Rebinding(lost=before.lost_names())
         self.executed: dict[str, str] = {}
 
-    def open(self) -> Session:
+    def open(self) -> SessionCore:
         """Return the new session; its record is open and those before it are closed."""
         changes = self._code.changes(self._snapshot) if self._code is not None else None
         if self._code is not None and changes is not None and not changes.of_code:
@@ -130,7 +135,7 @@ class _Reload:
             self.code.read_ahead()
         return session
 
-    def _on_the_same_code(self, code: LoadedCode) -> Session:
+    def _on_the_same_code(self, code: LoadedCode) -> SessionCore:
         with unchanged_on_failure(), self._prepared() as session:
             session.adopt(code.pipelines)
             self._load_context(session)
@@ -138,7 +143,7 @@ class _Reload:
         self._before.close()
         return session
 
-    def _on_new_code(self, stale: Staleness | None) -> tuple[Session, LoadedCode]:
+    def _on_new_code(self, stale: Staleness | None) -> tuple[SessionCore, LoadedCode]:
         modules = stale.modules if stale is not None else None
         with (
             ModuleTransaction(*self._before.projects(self._project), stale=modules) as transaction,
@@ -170,20 +175,21 @@ class _Reload:
         return session, code
 
     @contextmanager
-    def _prepared(self) -> Iterator[Session]:
+    def _prepared(self) -> Iterator[SessionCore]:
         """Give the new session; if the block fails, it is closed before all is put back: its hooks have seen it."""
         settings = make_current(self._project)
         conf_source = conf_source_of(self._opening.conf_source, settings, self._project).absolute()
         self._snapshot = self._snapshot.with_conf_source(conf_source)
         kept = self._before.kept(self._project, self._snapshot)
-        session = Session.prepare(self._project, settings, self._opening, kept)
+        self.session = self._opening.prepare(Session, self._project, settings, kept)
+        session = core_of(self.session)
         try:
             yield session
         except BaseException:
             session.close()
             raise
 
-    def _load_context(self, session: Session, replaced: Collection[str] = ()) -> None:
+    def _load_context(self, session: SessionCore, replaced: Collection[str] = ()) -> None:
         live = None if self._full else self._before.live_catalog(session)
         if live is not None:
             session.inherit(live, replaced)
@@ -194,14 +200,16 @@ class _Reload:
 class _Before:
     """What was open in this process when a reload was asked for."""
 
-    sessions: tuple[Session, ...]
+    sessions: tuple[SessionCore, ...]
     project: Project | None
     code: LoadedCode | None
 
     @classmethod
     def now(cls) -> _Before:
         project = current.current_project() if current.has_project() else None
-        return cls(current.open_sessions(), project, current.loaded_code())
+        code = current.loaded_code()
+        sessions = tuple(map(core_of, current.open_sessions()))
+        return cls(sessions, project, code if isinstance(code, LoadedCode) else None)
 
     def refuse_under_a_run(self) -> None:
         for session in self.sessions:
@@ -248,7 +256,7 @@ class _Before:
             return last.kept(files_unchanged=False)
         return last.kept(files_unchanged=not snapshot.changes_since(known).conf)
 
-    def live_catalog(self, new: Session) -> Catalog | None:
+    def live_catalog(self, new: SessionCore) -> Catalog | None:
         """Return the catalog whose data in memory a new session may keep: that of the last one on the same ground."""
         # One that a reload has opened is the notebook's; others were opened by hand beside it.
         for by_reload in (True, False):
@@ -278,12 +286,16 @@ class _Before:
 
     def lost_names(self) -> Mapping[str, tuple[Any, tuple[str, str]]]:
         """Return the names in the notebook whose objects earlier reloads have found gone."""
-        return self.sessions[-1].changes.names.lost if self.sessions else {}
+        changes = self.sessions[-1].changes if self.sessions else None
+        return changes.names.lost if changes is not None else {}
 
     def close(self) -> None:
-        """Close the sessions, the one opened last first."""
+        """Close the sessions, the one opened last first; by now the new one is open, whatever happens."""
         for session in reversed(self.sessions):
-            session.close()
+            try:
+                session.close()
+            except KeyboardInterrupt:
+                _logger.warning("Closing session %s was interrupted; the new one is open.", session.session_id)
 
-    def _last_on(self, project: Project) -> Session | None:
+    def _last_on(self, project: Project) -> SessionCore | None:
         return next((each for each in reversed(self.sessions) if each.project.root == project.root), None)
