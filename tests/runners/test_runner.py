@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from ipyproject.catalog import Catalog
+from ipyproject.catalog.run_catalog import for_run
 from ipyproject.errors import DatasetError, SettingsError
 from ipyproject.pipeline import Node, Pipeline
 from ipyproject.runners import RunListener, SequentialRunner, make_runner
@@ -15,7 +16,7 @@ from ipyproject.testing import RecordingRunner
 
 def run(nodes, data, **options):
     live = Catalog(data)
-    SequentialRunner().run(Pipeline(nodes), live.for_run(save_version="v1"), **options)
+    SequentialRunner().run(Pipeline(nodes), for_run(live, save_version="v1"), **options)
     return live
 
 
@@ -96,7 +97,7 @@ def test_confirms():
 def calls_of(length):
     """Function calls that running a chain makes."""
     pipeline, live = Pipeline(chain(length)), Catalog({"d0": 0})
-    view = live.for_run(save_version="v1")
+    view = for_run(live, save_version="v1")
     count = 0
 
     def profile(_frame, event, _argument):

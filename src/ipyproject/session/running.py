@@ -8,6 +8,7 @@ from reprlib import repr as shown
 from typing import TYPE_CHECKING, Any
 
 from ipyproject import current
+from ipyproject.catalog.run_catalog import for_run
 from ipyproject.config import merge_params
 from ipyproject.errors import PipelineError, UnknownPipelineError, did_you_mean
 from ipyproject.history import NodeRecord, RunRecord, new_id
@@ -108,9 +109,10 @@ class RunRequest:
         """The run's view of the live catalog."""
         catalog = core.load_context().catalog
         if not self.extra_params:
-            return catalog.for_run(save_version=run_id, load_versions=self.load_versions, inputs=self.inputs)
+            return for_run(catalog, save_version=run_id, load_versions=self.load_versions, inputs=self.inputs)
         config = core.config.with_extra_params(merge_params(core.config.extra_params, self.extra_params))
-        return catalog.for_run(
+        return for_run(
+            catalog,
             save_version=run_id,
             load_versions=self.load_versions,
             inputs=self.inputs,
