@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ipyproject import current
 from ipyproject.errors import ProjectNotFoundError
-from ipyproject.importing import explained, is_own_package, project_modules
+from ipyproject.importing import is_own_package, project_code_errors, project_modules
 from ipyproject.project import CONF_FOLDER, Project, find_project, read_project, working_directory
 from ipyproject.settings import Settings, load_settings
 
@@ -50,7 +50,7 @@ def configure_project(package_name: str) -> Project:
     Raises:
         ProjectError: There is no such package, or its settings are broken.
     """
-    with explained(f"looking for {package_name}"):
+    with project_code_errors(f"looking for {package_name}"):
         spec = importlib.util.find_spec(package_name)
     if spec is None:
         raise ProjectNotFoundError(

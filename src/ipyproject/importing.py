@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ipyproject.errors import ProjectCodeError, ProjectError, described
+from ipyproject.errors import ProjectCodeError, ProjectError, format_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ def import_project_module(name: str, project: Project, *, optional: bool = False
     Raises:
         ProjectCodeError: The module, or one that it imports, does not compile or raises.
     """
-    with explained(f"importing {name}", project):
+    with project_code_errors(f"importing {name}", project):
         try:
             return importlib.import_module(name)
         except ModuleNotFoundError as error:
@@ -44,7 +44,7 @@ def import_project_module(name: str, project: Project, *, optional: bool = False
 
 
 @contextmanager
-def explained(doing: str, project: Project | None = None) -> Iterator[None]:
+def project_code_errors(doing: str, project: Project | None = None) -> Iterator[None]:
     """Turn whatever the project's code raises into one short error with its own file and line.
 
     Args:
@@ -63,7 +63,7 @@ def explained(doing: str, project: Project | None = None) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         place = _place(error, project) or f"while {doing}"
         raise ProjectCodeError(
-            f"{place}: {described(error)}", "Mend it and try again; what was open before is unchanged."
+            f"{place}: {format_error(error)}", "Mend it and try again; what was open before is unchanged."
         ) from error
 
 
@@ -136,7 +136,7 @@ def _place(error: BaseException, project: Project | None) -> str | None:
     """File and line: the broken line itself, else the innermost of the project, else the innermost that is not ours."""
     if isinstance(error, SyntaxError) and error.filename:
         line = f", line {error.lineno}" if error.lineno else ""
-        return f"{_shown(error.filename, project)}{line}"
+        return f"{_relative_path(error.filename, project)}{line}"
     if project is not None and (own := _own_place(error, project)) is not None:
         return own
     outside = [(file, line) for file, line in _frames(error) if not file.startswith(("<", _OWN_FOLDER, *_LIBRARIES))]
@@ -145,7 +145,7 @@ def _place(error: BaseException, project: Project | None) -> str | None:
 
 def _own_place(error: BaseException, project: Project) -> str | None:
     own = [(file, line) for file, line in _frames(error) if _is_own(file, project)]
-    return f"{_shown(own[-1][0], project)}, line {own[-1][1]}" if own else None
+    return f"{_relative_path(own[-1][0], project)}, line {own[-1][1]}" if own else None
 
 
 def _is_own(file: str, project: Project) -> bool:
@@ -164,6 +164,6 @@ def _frames(error: BaseException) -> Iterator[tuple[str, int]]:
         traceback = traceback.tb_next
 
 
-def _shown(file: str, project: Project | None) -> str:
+def _relative_path(file: str, project: Project | None) -> str:
     path = Path(file)
     return path.relative_to(project.root).as_posix() if project and path.is_relative_to(project.root) else file

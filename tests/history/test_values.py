@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from ipyproject.history.values import (
     ParameterDocument,
     content_hash,
+    jsonable,
     many_json,
     parameter_rows,
-    plain,
     revived,
     to_json,
 )
@@ -73,15 +73,15 @@ def test_what_json_does_not_hold_is_kept_as_type_and_repr(value: Any, kind: str,
     described = {"$type": kind, "$repr": text}
     if kind.startswith("pathlib"):  # the module's name differs between versions of Python
         described["$type"] = f"{type(value).__module__}.{type(value).__qualname__}"
-    assert plain({"a": [value]}) == {"a": [described]}
+    assert jsonable({"a": [value]}) == {"a": [described]}
     assert json.loads(many_json([{"a": value}])[0])["a"] == described or kind == "dict"
 
 
 def test_subclasses_of_plain_types_are_kept_by_value() -> None:
     """An integer enum is its integer, a tuple a list; another enum is described."""
-    assert plain({"size": Size.BIG, "pair": (1, 2)}) == {"size": 3, "pair": [1, 2]}
-    assert type(plain(Size.BIG)) is int
-    assert plain(Colour.RED)["$type"].endswith("Colour")
+    assert jsonable({"size": Size.BIG, "pair": (1, 2)}) == {"size": 3, "pair": [1, 2]}
+    assert type(jsonable(Size.BIG)) is int
+    assert jsonable(Colour.RED)["$type"].endswith("Colour")
 
 
 def test_what_contains_itself_ends() -> None:
@@ -134,7 +134,7 @@ def test_rows_hold_what_any_database_takes(parameters: dict[str, Any]) -> None:
 @pytest.mark.parametrize("value", [{1: "a", 2: {True: None}}, {"a": {0.5: [1, {2: 3}]}}, {None: 1, "b": 2}])
 def test_mappings_of_numbers_come_back(value):
     """Mappings whose keys are numbers, booleans or None are kept whole, and come back as they were."""
-    assert revived(json.loads(json.dumps(plain(value)))) == value
+    assert revived(json.loads(json.dumps(jsonable(value)))) == value
 
 
 PARAMETERS = st.dictionaries(

@@ -70,7 +70,7 @@ def test_none_is_no_result():
     """A node that returns None where an output is promised is an error that names dataset and node."""
     with pytest.raises(DatasetError, match="'out'") as caught:
         run([Node(lambda x: None, "x", "out", name="forgets")], {"x": 1})
-    assert "In node 'forgets'" in caught.value.told()
+    assert "In node 'forgets'" in caught.value.full_message()
 
 
 def test_confirms():

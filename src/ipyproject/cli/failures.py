@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ipyproject.errors import ProjectError, described
+from ipyproject.errors import ProjectError, format_error
 from ipyproject.session.facade import core_of
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class _NodeFailedError(click.ClickException):
     """A node failed: shown with the project's own lines, not with ours around them; the process exits with 1."""
 
     def __init__(self, error: Exception, session: Session) -> None:
-        super().__init__(described(error))
+        super().__init__(format_error(error))
         self._error = error
         self._session = session
 

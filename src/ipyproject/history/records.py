@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from ipyproject.history.values import plain
+from ipyproject.history.values import jsonable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -207,7 +207,7 @@ def _written(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, ErrorRecord):
         return {each.name: getattr(value, each.name) for each in fields(value)}
-    return plain(value)
+    return jsonable(value)
 
 
 def from_document(kind: type[Record], document: Mapping[str, Any]) -> Record:

@@ -37,7 +37,7 @@ def trimmed_traceback(
     try:
         told = traceback.TracebackException.from_exception(error, limit=-FRAMES, compact=True)
         for each in _chain(told):
-            each.stack = traceback.StackSummary.from_list(_kept(each.stack))
+            each.stack = traceback.StackSummary.from_list(_project_frames(each.stack))
         text = mask("".join(told.format())[-LOOKED_AT:]).rstrip("\n")
     except Exception:  # noqa: BLE001 - exceptions may be the user's own, and their texts raise
         return type(error).__name__
@@ -53,7 +53,7 @@ def _chain(told: traceback.TracebackException) -> Iterator[traceback.TracebackEx
         left += [other for other in (each.__cause__, each.__context__, *(each.exceptions or ())) if other is not None]
 
 
-def _kept(frames: list[traceback.FrameSummary]) -> Iterable[traceback.FrameSummary]:
+def _project_frames(frames: list[traceback.FrameSummary]) -> Iterable[traceback.FrameSummary]:
     return dropwhile(_is_machinery, [frame for frame in frames if frame is frames[-1] or not _is_ours(frame)])
 
 

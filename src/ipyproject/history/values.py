@@ -41,7 +41,7 @@ def revived(value: Any) -> Any:
     return [revived(item) for item in value] if isinstance(value, list) else value
 
 
-def plain(value: Any) -> Any:
+def jsonable(value: Any) -> Any:
     """Return `value` as dicts, lists, strings, numbers, booleans and None.
 
     A mapping with keys that are numbers, booleans or None becomes ``{"$pairs": [[key, value], ...]}``.
@@ -49,10 +49,10 @@ def plain(value: Any) -> Any:
     What JSON can't hold (dates, paths, NaN, mappings with keys that aren't strings, ...) becomes
     ``{"$type": "pathlib.PosixPath", "$repr": "PosixPath('a')"}``; nothing is ever refused.
     """
-    return _plain(value, 0)
+    return _jsonable(value, 0)
 
 
-def _plain(value: Any, depth: int) -> Any:
+def _jsonable(value: Any, depth: int) -> Any:
     kind = type(value)
     held = value
     if kind is str or kind is bool or value is None:
@@ -64,13 +64,13 @@ def _plain(value: Any, depth: int) -> Any:
     elif isinstance(value, float) and math.isfinite(value):
         held = float(value)
     elif isinstance(value, (list, tuple)) and depth < MAX_DEPTH:
-        held = [_plain(item, depth + 1) for item in value]
+        held = [_jsonable(item, depth + 1) for item in value]
     elif isinstance(value, (dict, Mapping)) and depth < MAX_DEPTH and all(map(_is_text, value)):
-        held = {str.__str__(key): _plain(item, depth + 1) for key, item in value.items()}
+        held = {str.__str__(key): _jsonable(item, depth + 1) for key, item in value.items()}
     elif isinstance(value, (dict, Mapping)) and depth < MAX_DEPTH and all(map(_is_simple, value)):
-        held = {PAIRS: [[_plain(key, depth + 1), _plain(item, depth + 1)] for key, item in value.items()]}
+        held = {PAIRS: [[_jsonable(key, depth + 1), _jsonable(item, depth + 1)] for key, item in value.items()]}
     else:
-        held = _described(value)
+        held = _type_and_repr(value)
     return held
 
 
@@ -82,7 +82,7 @@ def _is_text(key: object) -> bool:
     return isinstance(key, str)
 
 
-def _described(value: Any) -> dict[str, str]:
+def _type_and_repr(value: Any) -> dict[str, str]:
     kind = type(value)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     try:
@@ -98,7 +98,7 @@ _canonical = json.JSONEncoder(separators=(",", ":"), sort_keys=True, check_circu
 
 def to_json(value: Any) -> str:
     """Return `value` (anything) as compact JSON text, plain ASCII."""
-    return _compact(plain(value))
+    return _compact(jsonable(value))
 
 
 def many_json(mappings: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -127,14 +127,14 @@ def _json_of(mapping: Mapping[str, Any], known: dict[bytes, str]) -> str:
 
 def content_hash(value: Any) -> tuple[str, str]:
     """Return the SHA-256 of `value`'s canonical JSON and that JSON; equal values have equal hashes."""
-    document = _canonical(plain(value))
+    document = _canonical(jsonable(value))
     return sha256(document.encode()).hexdigest(), document
 
 
 def parameter_rows(parameters: Mapping[str, Any]) -> list[ParameterRow]:
     """Return one row per leaf of `parameters`, keyed by its dotted path (``model.test_share``)."""
-    held = plain(parameters)
-    return list(_leaves(held, "")) if isinstance(held, dict) and not _is_described(held) else []
+    held = jsonable(parameters)
+    return list(_leaves(held, "")) if isinstance(held, dict) and not _is_type_and_repr(held) else []
 
 
 class _Part(NamedTuple):
@@ -188,19 +188,19 @@ def _is_exact_text(key: object) -> bool:
 
 
 def _part(key: str, value: Any) -> _Part:
-    held = _plain(value, 1)
+    held = _jsonable(value, 1)
     return _Part(value, _canonical(held), tuple(_leaves({key: held}, "")))
 
 
 def _leaves(parameters: dict[str, Any], prefix: str) -> Iterator[ParameterRow]:
     for key, value in parameters.items():
-        if isinstance(value, dict) and value and not _is_described(value):
+        if isinstance(value, dict) and value and not _is_type_and_repr(value):
             yield from _leaves(value, f"{prefix}{key}.")
         else:
             yield _parameter_row(_text(prefix + key), value)
 
 
-def _is_described(value: dict[str, Any]) -> bool:
+def _is_type_and_repr(value: dict[str, Any]) -> bool:
     return value.keys() == {"$type", "$repr"}
 
 

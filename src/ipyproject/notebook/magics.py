@@ -158,7 +158,7 @@ class ProjectMagics(Magics):
         except SessionError:
             self._watch = type(self._watch)()  # a run is going on: later
         except ProjectError as error:
-            print(f"Not reloaded: {error.told()}")  # noqa: T201
+            print(f"Not reloaded: {error.full_message()}")  # noqa: T201
         else:
             _say(said)
 

@@ -70,7 +70,7 @@ class Changes:
     outdated: tuple[str, ...] = ()
 
 
-def compare_opened(before: Facts | None, now: Facts, executed: Mapping[str, str], names: Rebinding) -> Changes:
+def compare_opened(before: Inventory | None, now: Inventory, executed: Mapping[str, str], names: Rebinding) -> Changes:
     """Compare a session with the one before; without one, only say what was executed."""
     if before is None:
         return Changes(executed, now.modules, names=names, outdated=now.outdated)
@@ -106,8 +106,8 @@ class Compared(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What two sessions are compared by; kept from the first when it is closed.
+class Inventory:
+    """What of two sessions is compared; taken from the first when it is closed.
 
     Attributes:
         env: The env.
@@ -130,8 +130,8 @@ class Facts:
     pipelines: PipelineRegistry
 
     @classmethod
-    def of(cls, session: Compared, code: LoadedCode | None) -> Facts:
-        """Take down the facts of an open session.
+    def of(cls, session: Compared, code: LoadedCode | None) -> Inventory:
+        """Take down what an open session has.
 
         Args:
             session: The session.
@@ -155,7 +155,7 @@ def _source_changes(before: Mapping[str, str], now: Mapping[str, str]) -> NameCh
     return NameChanges.between(before, now) if before and before is not now else NameChanges()
 
 
-def _parameter_changes(before: Facts, now: Facts) -> tuple[tuple[str, Any, Any], ...]:
+def _parameter_changes(before: Inventory, now: Inventory) -> tuple[tuple[str, Any, Any], ...]:
     if before.params is now.params:
         return ()
     return tuple(differences(flattened(before.recorded(before.params)), flattened(now.recorded(now.params))))

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ipyproject import current
 from ipyproject.context import Context, FrozenParams, build_catalog
-from ipyproject.errors import ProjectError, SessionError, described
+from ipyproject.errors import ProjectError, SessionError, format_error
 from ipyproject.history.packages import start_installed_packages
-from ipyproject.history.values import plain
+from ipyproject.history.values import jsonable
 from ipyproject.hooks import HookManager
-from ipyproject.importing import explained
+from ipyproject.importing import project_code_errors
 from ipyproject.pipeline import PipelineRegistry, load_pipelines
 from ipyproject.session.at_exit import fatal_error
-from ipyproject.session.facts import start_code_version
+from ipyproject.session.provenance import start_code_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -131,7 +131,7 @@ class SessionCore:
     def begin(self) -> None:
         """Open the session's record; from here on a killed process leaves it behind."""
         self.book.open()
-        git = start_code_version(self.project, self.conf_source, lambda facts: self.book.describe(git=facts))
+        git = start_code_version(self.project, self.conf_source, lambda state: self.book.describe(git=state))
         packages = start_installed_packages(self.book.packages)
         self._closers[2:2] = [git.finish, packages.finish]  # before the record is closed
 
@@ -142,7 +142,7 @@ class SessionCore:
             ProjectError: A hook failed.
         """
         try:
-            with explained(f"calling the hooks {name}", self.project):
+            with project_code_errors(f"calling the hooks {name}", self.project):
                 self.hooks.call(name, session=self.session, **arguments)
         except ProjectError as error:
             error.message = self.masked(error.message)
@@ -256,7 +256,7 @@ class SessionCore:
 
     def as_recorded(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return values as a record holds them: secrets hidden, and what JSON can't hold by type and repr."""
-        recorded: dict[str, Any] = plain(self.masker.data(dict(values)))
+        recorded: dict[str, Any] = jsonable(self.masker.data(dict(values)))
         return recorded
 
     # -- closing
@@ -298,7 +298,7 @@ class SessionCore:
                     _logger.warning(
                         "Closing session %s: a step failed and the rest went on: %s",
                         self.session_id,
-                        self.masked(described(failure)),
+                        self.masked(format_error(failure)),
                     )
                     _logger.debug("The failed step:", exc_info=failure)
             self.is_closed = True

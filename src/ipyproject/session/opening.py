@@ -13,14 +13,14 @@ from ipyproject.bootstrap import make_current, unchanged_on_failure
 from ipyproject.config import ConfigLoader
 from ipyproject.errors import ConfigError
 from ipyproject.history import NullRecorder, Recorder
-from ipyproject.history.environment import kept_environment
+from ipyproject.history.environment import recorded_environment
 from ipyproject.history.project_store import store_location
 from ipyproject.masking import Masker
 from ipyproject.project import find_project, read_project
 from ipyproject.session.core import Kept, SessionCore
 from ipyproject.session.facade import core_of
-from ipyproject.session.facts import session_record
 from ipyproject.session.origin import Origin
+from ipyproject.session.provenance import session_record
 from ipyproject.session.record import SessionBook
 from ipyproject.settings import load_settings
 
@@ -110,7 +110,7 @@ class Opening:
     ) -> SessionBook:
         """Return where a session takes down what it knows; nothing is written before it is opened."""
         masker.learn(self.extra_params)
-        masker.learn({name: os.environ[name] for name in kept_environment(settings.session_environment)})
+        masker.learn({name: os.environ[name] for name in recorded_environment(settings.session_environment)})
         with suppress(ConfigError):  # said when the context is loaded; here only secrets are looked for
             masker.learn_credentials(config.resolved("credentials"), fixed=True)
         record = session_record(project, settings, config, self.extra_params, self.origin)

@@ -13,7 +13,7 @@ from ipyproject.bootstrap import make_current, unchanged_on_failure
 from ipyproject.errors import ProjectError, SessionError
 from ipyproject.project import find_project, read_project
 from ipyproject.reloading import ImportedNames, LoadedCode, ModuleTransaction, Rebinding, Snapshot, held_modules, rebind
-from ipyproject.session.changes import Facts, compare_opened
+from ipyproject.session.changes import Inventory, compare_opened
 from ipyproject.session.facade import core_of
 from ipyproject.session.opening import Opening, conf_source_of
 from ipyproject.session.origin import Origin
@@ -75,10 +75,10 @@ def reload_project(
     project = before.project_at(project_path)
     opening = Opening(save_on_close, env, extra_params or {}, conf_source, origin or Origin())
     reload = _Reload(before, project, opening, full=full, names=names, imported=imported)
-    facts = before.facts_of(project)
+    inventory = before.inventory_of(project)
     with _uncollected():
         core = reload.open()
-    core.changes = compare_opened(facts, Facts.of(core, reload.code), reload.executed, reload.rebinding)
+    core.changes = compare_opened(inventory, Inventory.of(core, reload.code), reload.executed, reload.rebinding)
     return reload.session
 
 
@@ -266,13 +266,13 @@ class _Before:
                     return session.catalog
         return None
 
-    def facts_of(self, project: Project) -> Facts | None:
+    def inventory_of(self, project: Project) -> Inventory | None:
         """Return what the last session on the same project was; None where there is nothing to compare with."""
         last = self._last_on(project)
         if last is None:
             return None
         try:
-            return Facts.of(
+            return Inventory.of(
                 last, self.code if self.code is not None and self.code.project.root == project.root else None
             )
         except ProjectError:  # what it can't load now, it never had

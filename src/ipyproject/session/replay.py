@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from reprlib import repr as shown
+from reprlib import repr as short_repr
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from ipyproject.bootstrap import visited_project
 from ipyproject.config import merge_params
-from ipyproject.errors import ProjectError, SessionError, described
+from ipyproject.errors import ProjectError, SessionError, format_error
 from ipyproject.history import Status, open_history
 from ipyproject.history.comparison import Difference, differences, flattened
 from ipyproject.history.packages import installed_packages
@@ -19,8 +19,8 @@ from ipyproject.masking import is_hidden
 from ipyproject.pipeline import Selection
 from ipyproject.runners import make_runner
 from ipyproject.session.facade import core_of
-from ipyproject.session.facts import code_version, runner_options
 from ipyproject.session.origin import Origin
+from ipyproject.session.provenance import code_version, runner_options
 from ipyproject.session.running import RunRequest
 
 if TYPE_CHECKING:
@@ -116,8 +116,8 @@ class ReplayPlan:
                         f"{what}: the parameter {name!r}, or a part of it, is secret and was not recorded.",
                         f"Give it again: --params {name}=...",
                     )
-                if _holds(value, _is_described) or name.endswith(".$repr"):
-                    kept = value if isinstance(value, str) else shown(value)
+                if _holds(value, _is_type_and_repr) or name.endswith(".$repr"):
+                    kept = value if isinstance(value, str) else short_repr(value)
                     raise SessionError(
                         f"{what}: the parameter {name.removesuffix('.$repr')!r} was kept only as {kept}.",
                         "Give it again, as a value that JSON can hold.",
@@ -172,7 +172,7 @@ class ReplayPlan:
                 with suppress(ProjectError):  # raised when the run comes to it
                     now = session.as_recorded(runner_options(make_runner(run.runner)))
                     for name, old, new in differences(run.runner_options, now):
-                        if not (_is_described(old) and _is_described(new) and old["$type"] == new["$type"]):
+                        if not (_is_type_and_repr(old) and _is_type_and_repr(new) and old["$type"] == new["$type"]):
                             yield Difference("runner", f"{run.runner.rpartition('.')[2]}.{name}", old, new)
 
     def code_differences(self) -> tuple[Difference, ...]:
@@ -250,7 +250,7 @@ class Replay(Generic[S]):
                 if not began or run.status is not Status.FAILED or run is self.plan.runs[-1]:
                     raise
                 self.failures.append(error)
-                told = core.masked(described(error))
+                told = core.masked(format_error(error))
                 _logger.warning("Run %s failed again, as when it was recorded: %s", run.run_id, told)
         return self
 
@@ -317,10 +317,10 @@ def _holds(value: Any, is_one: Callable[[Any], bool]) -> bool:
     return any(_holds(part, is_one) for part in parts)
 
 
-def _is_described(value: Any) -> bool:
+def _is_type_and_repr(value: Any) -> bool:
     return isinstance(value, dict) and value.keys() == {"$type", "$repr"}
 
 
-def _code(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What of the facts of git is the code: the branch's name is not."""
-    return {name: facts[name] for name in ("commit", "dirty", "diff_hash") if name in facts}
+def _code(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the state that git tells is the code: the branch's name is not."""
+    return {name: state[name] for name in ("commit", "dirty", "diff_hash") if name in state}

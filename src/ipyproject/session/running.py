@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from reprlib import repr as shown
+from reprlib import repr as short_repr
 from typing import TYPE_CHECKING, Any
 
 from ipyproject import current
@@ -15,7 +15,7 @@ from ipyproject.history import NodeRecord, RunRecord, new_id
 from ipyproject.masking import MaskedErrors
 from ipyproject.pipeline import Pipeline
 from ipyproject.runners import NodeOutcome, RunListener, make_runner
-from ipyproject.session.facts import describe, runner_options
+from ipyproject.session.provenance import runner_options, summarize
 from ipyproject.session.record import SessionBook, status_of
 from ipyproject.session.result import RunResult
 
@@ -45,7 +45,7 @@ class _Collector(RunListener):
             status_of(outcome.error),
             datetime.fromtimestamp(outcome.start, UTC),
             outcome.duration,
-            {name: describe(data) for name, data in outputs.items()},
+            {name: summarize(data) for name, data in outputs.items()},
         )
         self.nodes.append(record)
         self.book.node_ended(self.run_id, record)
@@ -95,7 +95,7 @@ class RunRequest:
             return self.pipeline
         if not isinstance(self.pipeline, str):
             raise PipelineError(
-                f"run() takes the name of one pipeline, or a Pipeline, not {shown(self.pipeline)}.",
+                f"run() takes the name of one pipeline, or a Pipeline, not {short_repr(self.pipeline)}.",
                 "Give nodes by nodes=[...]; add pipelines up: pipelines['a'] + pipelines['b'].",
             )
         found = registered.get(self.pipeline)
