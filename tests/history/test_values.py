@@ -19,6 +19,7 @@ from ipyproject.history.values import (
     revived,
     to_json,
 )
+from ipyproject.memo import Memo
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -145,18 +146,19 @@ PARAMETERS = st.dictionaries(
 @given(PARAMETERS, PARAMETERS)
 def test_a_document_of_parameters(earlier: dict[Any, Any], new: dict[Any, Any]) -> None:
     """It holds the content hash and the rows of its parameters, whatever it takes over from one that was made before."""
-    before = ParameterDocument.of(earlier)
+    memo = Memo()
+    ParameterDocument.of(earlier, memo)
     for parameters in (earlier, new, {**earlier, **new}, {**new, **earlier}, dict(list(earlier.items())[::-1])):
-        document = ParameterDocument.of(parameters, before)
+        document = ParameterDocument.of(parameters, memo)
         assert (document.digest, document.text) == content_hash(parameters)
         assert list(document.rows) == parameter_rows(parameters)
-        before = document
 
 
 def test_a_document_of_the_same_parameters() -> None:
     """Of the very same values the document before is taken over; equal ones of another type are not the same."""
     parameters = {"model": {"share": 1}, "rate": 2}
-    document = ParameterDocument.of(parameters)
-    assert ParameterDocument.of(dict(parameters), document) is document
-    assert ParameterDocument.of({**parameters, "model": {"share": True}}, document).text != document.text
-    assert ParameterDocument.of({"rate": 2}, document).text == '{"rate":2}'
+    memo = Memo()
+    document = ParameterDocument.of(parameters, memo)
+    assert ParameterDocument.of(dict(parameters), memo) is document
+    assert ParameterDocument.of({**parameters, "model": {"share": True}}, memo).text != document.text
+    assert ParameterDocument.of({"rate": 2}, memo).text == '{"rate":2}'

@@ -7,10 +7,12 @@ import marshal
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from json.encoder import encode_basestring_ascii as _quoted
-from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ipyproject.memo import Memo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -162,22 +164,28 @@ class ParameterDocument:
     parts: Mapping[str, _Part]
 
     @classmethod
-    def of(cls, parameters: Mapping[str, Any], previous: ParameterDocument | None = None) -> ParameterDocument:
+    def of(cls, parameters: Mapping[str, Any], memo: Memo | None = None) -> ParameterDocument:
         """Return the document of some parameters.
 
         Args:
-            parameters: Nested; with `previous`, nobody may have changed a value since that was made.
-            previous: One that was made before: of the very same values it is taken over.
+            parameters: Nested; with `memo`, nobody may ever change a value in them.
+            memo: What was made before: of the very same values it is taken over.
         """
         if type(parameters) is not dict or "$type" in parameters or not all(map(_is_exact_text, parameters)):
             return cls(*content_hash(parameters), tuple(parameter_rows(parameters)), {})
-        known = previous.parts if previous is not None else {}
-        parts = {}
-        for key, value in parameters.items():
-            part = known.get(key)
-            parts[key] = part if part is not None and part.value is value else _part(key, value)
-        if previous and known and list(parts) == list(known) and all(map(is_, parts.values(), known.values())):
-            return previous
+        memo = memo or Memo()
+        return memo.of("document", parameters, lambda: cls._by_value(parameters, memo))
+
+    @classmethod
+    def _by_value(cls, parameters: Mapping[str, Any], memo: Memo) -> ParameterDocument:
+        parts = {
+            key: memo.get(("parameter", key, id(value)), partial(_part, key, value))
+            for key, value in parameters.items()
+        }
+        return memo.get(("parameters", *map(id, parts.values())), lambda: cls._joined(parts))
+
+    @classmethod
+    def _joined(cls, parts: Mapping[str, _Part]) -> ParameterDocument:
         text = f"{{{','.join([f'{_quoted(key)}:{parts[key].text}' for key in sorted(parts)])}}}"
         rows = tuple([row for part in parts.values() for row in part.rows])
         return cls(sha256(text.encode()).hexdigest(), text, rows, parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from threading import RLock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ipyproject import current
 from ipyproject.context import Context, FrozenParams, build_catalog
@@ -18,14 +18,14 @@ from ipyproject.session.at_exit import fatal_error
 from ipyproject.session.provenance import start_code_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Hashable, Mapping
     from pathlib import Path
 
     from ipyproject.catalog import Catalog
     from ipyproject.config import ConfigLoader
     from ipyproject.current import SessionInfo
-    from ipyproject.history.values import ParameterDocument
     from ipyproject.masking import Masker
+    from ipyproject.memo import Memo
     from ipyproject.project import Project
     from ipyproject.reloading import Snapshot
     from ipyproject.session.changes import Changes
@@ -33,26 +33,6 @@ if TYPE_CHECKING:
     from ipyproject.settings import Settings
 
 _logger = logging.getLogger(__name__)
-
-
-class Kept(NamedTuple):
-    """What a session leaves to the next one on its project, which makes nothing again that is the same.
-
-    Attributes:
-        config: Its configuration.
-        masker: Knows the secrets of that.
-        hooks: Its hooks.
-        params: Its context's parameters; None if it has loaded none.
-        files_unchanged: No file of the configuration has changed since it was opened.
-        document: Its parameters as its record has them.
-    """
-
-    config: ConfigLoader
-    masker: Masker
-    hooks: HookManager
-    params: FrozenParams | None
-    files_unchanged: bool
-    document: ParameterDocument | None = None
 
 
 class SessionCore:
@@ -64,7 +44,8 @@ class SessionCore:
         config: Its configuration, extra parameters included.
         book: Where the session takes down what it knows.
         masker: Hides secrets in that.
-        kept: What there is of the session before.
+        memo: What sessions before have made; what is the same is not made again.
+        files: Stands for the files of the configuration as they are; None where nobody looked.
 
     Attributes:
         is_closed: Whether the session was closed.
@@ -82,25 +63,23 @@ class SessionCore:
         config: ConfigLoader,
         book: SessionBook,
         masker: Masker,
-        kept: Kept | None = None,
+        memo: Memo,
+        files: Hashable = None,
     ) -> None:
         self.project = project
         self.settings = settings
         self.config = config
         self.book = book
         self.masker = masker
-        self.hooks = (
-            kept.hooks
-            if kept is not None and kept.hooks.serves(settings.hooks, settings.disable_hooks_for_plugins)
-            else HookManager(settings.hooks, settings.disable_hooks_for_plugins)
-        )
+        self.memo = memo
+        self.files = files
+        self.hooks = HookManager.of(settings.hooks, settings.disable_hooks_for_plugins, memo)
         self.is_closed = False
         self.changes: Changes | None = None
         self.snapshot: Snapshot | None = None
         self._context: Context | None = None
         self._pipelines: PipelineRegistry | None = None
         self._inherited: tuple[Catalog, Collection[str]] | None = None
-        self._kept = kept
         self._lock = RLock()
         self._error: BaseException | None = None
         self._closing = RLock()
@@ -209,20 +188,15 @@ class SessionCore:
         self.masker.learn(params, fixed=True)
         live, replaced_modules = self._inherited or (None, ())
         catalog = build_catalog(self.config, self.project.root, live=live, replaced_modules=replaced_modules)
-        context = Context(self.project, self.env, self._frozen_params(), self.config, catalog)
-        self._inherited = self._kept = None  # the old catalog is not kept alive
+        frozen = self.memo.of("frozen parameters", params, lambda: FrozenParams(params))
+        context = Context(self.project, self.env, frozen, self.config, catalog)
+        self._inherited = None  # the old catalog is not kept alive
         with catalog.opening():
             self.call_hooks("after_catalog_created", catalog=catalog)
             self.call_hooks("after_context_created", context=context)
         self.book.parameters(params)
         self.book.describe(conf_files={**self.config.file_hashes("parameters"), **self.config.file_hashes("catalog")})
         return context
-
-    def _frozen_params(self) -> FrozenParams:
-        kept = self._kept
-        if kept is not None and kept.params is not None and self.config.same("parameters", kept.config):
-            return kept.params
-        return FrozenParams(self.config.resolved("parameters"))
 
     # -- for a reload
 
@@ -238,15 +212,6 @@ class SessionCore:
             replaced_modules: Modules executed since then.
         """
         self._inherited = (catalog, replaced_modules)
-
-    def kept(self, *, files_unchanged: bool) -> Kept:
-        """Return what the next session on the same project need not make again.
-
-        Args:
-            files_unchanged: No file of the configuration has changed since this one was opened.
-        """
-        params = self._context.params if self._context is not None else None
-        return Kept(self.config, self.masker, self.hooks, params, files_unchanged, self.book.document)
 
     # -- masking
 

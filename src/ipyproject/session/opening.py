@@ -16,8 +16,9 @@ from ipyproject.history import NullRecorder, Recorder
 from ipyproject.history.environment import recorded_environment
 from ipyproject.history.project_store import store_location
 from ipyproject.masking import Masker
+from ipyproject.memo import Memo
 from ipyproject.project import find_project, read_project
-from ipyproject.session.core import Kept, SessionCore
+from ipyproject.session.core import SessionCore
 from ipyproject.session.facade import core_of
 from ipyproject.session.origin import Origin
 from ipyproject.session.provenance import session_record
@@ -25,7 +26,7 @@ from ipyproject.session.record import SessionBook
 from ipyproject.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
 
     from ipyproject.project import Project
     from ipyproject.session.facade import Facade
@@ -59,7 +60,12 @@ class Opening:
         return cls(save_on_close, env, extra_params or {}, conf_source, origin or Origin())
 
     def prepare(
-        self, make: Callable[[SessionCore], S], project: Project, settings: Settings, kept: Kept | None = None
+        self,
+        make: Callable[[SessionCore], S],
+        project: Project,
+        settings: Settings,
+        memo: Memo,
+        files: Hashable = None,
     ) -> S:
         """Make a session on the current project; its record is opened by :meth:`SessionCore.begin`.
 
@@ -69,26 +75,23 @@ class Opening:
             make: Makes the session that users hold, of its core.
             project: The current project.
             settings: Its settings.
-            kept: What there is of the session before.
+            memo: What the sessions before have made.
+            files: Stands for the files of the configuration as they are; None where nobody looked.
 
         Raises:
             ProjectError: The configuration or a hook can't be used; no session is open.
         """
-        masker = Masker(previous=kept.masker if kept is not None else None)
-        config = self.config(project, settings, kept)
-        book = self.book(project, settings, config, masker, kept)
-        core = SessionCore(project, settings, config, book, masker, kept)
+        memo.begin()
+        masker = Masker(memo=memo)
+        config = self._config(project, settings, memo, files)
+        book = self._book(project, settings, config, masker, memo)
+        core = SessionCore(project, settings, config, book, masker, memo, files)
         session = make(core)
         core.introduce(session)
         return session
 
-    def config(self, project: Project, settings: Settings, kept: Kept | None) -> ConfigLoader:
+    def _config(self, project: Project, settings: Settings, memo: Memo, files: Hashable) -> ConfigLoader:
         """Return the configuration of the project as it is asked for.
-
-        Args:
-            project: The project.
-            settings: Its settings.
-            kept: What there is of the session before.
 
         Raises:
             ConfigError: There is no such conf source or env.
@@ -101,12 +104,12 @@ class Opening:
             patterns=settings.config.patterns,
             resolvers=settings.config.resolvers,
             extra_params=self.extra_params,
-            previous=kept.config if kept is not None else None,
-            files_unchanged=kept is not None and kept.files_unchanged,
+            memo=memo,
+            files=files,
         )
 
-    def book(
-        self, project: Project, settings: Settings, config: ConfigLoader, masker: Masker, kept: Kept | None = None
+    def _book(
+        self, project: Project, settings: Settings, config: ConfigLoader, masker: Masker, memo: Memo
     ) -> SessionBook:
         """Return where a session takes down what it knows; nothing is written before it is opened."""
         masker.learn(self.extra_params)
@@ -115,7 +118,7 @@ class Opening:
             masker.learn_credentials(config.resolved("credentials"), fixed=True)
         record = session_record(project, settings, config, self.extra_params, self.origin)
         recorder = Recorder(store_location(settings), root=project.root) if self.save_on_close else NullRecorder()
-        return SessionBook(record, recorder, masker, kept.document if kept is not None else None)
+        return SessionBook(record, recorder, masker, memo)
 
 
 def open_session(make: Callable[[SessionCore], S], opening: Opening, project_path: str | Path | None) -> S:
@@ -137,7 +140,7 @@ def open_session(make: Callable[[SessionCore], S], opening: Opening, project_pat
         else:
             project = current.current_project()
             settings = load_settings(project)
-        session = opening.prepare(make, project, settings)
+        session = opening.prepare(make, project, settings, Memo())
     core_of(session).begin()
     return session
 

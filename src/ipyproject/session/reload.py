@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ipyproject import current
 from ipyproject.bootstrap import make_current, unchanged_on_failure
 from ipyproject.errors import ProjectError, SessionError
+from ipyproject.memo import Memo
 from ipyproject.project import find_project, read_project
 from ipyproject.reloading import ImportedNames, LoadedCode, ModuleTransaction, Rebinding, Snapshot, held_modules, rebind
 from ipyproject.session.changes import Inventory, compare_opened
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from ipyproject.catalog import Catalog
     from ipyproject.project import Project
     from ipyproject.reloading.staleness import Staleness
-    from ipyproject.session.core import Kept, SessionCore
+    from ipyproject.session.core import SessionCore
 
 _logger = logging.getLogger(__name__)
 
@@ -180,8 +181,8 @@ class _Reload:
         settings = make_current(self._project)
         conf_source = conf_source_of(self._opening.conf_source, settings, self._project).absolute()
         self._snapshot = self._snapshot.with_conf_source(conf_source)
-        kept = self._before.kept(self._project, self._snapshot)
-        self.session = self._opening.prepare(Session, self._project, settings, kept)
+        memo, files = self._before.memo(self._project, self._snapshot)
+        self.session = self._opening.prepare(Session, self._project, settings, memo, files)
         session = core_of(self.session)
         try:
             yield session
@@ -246,15 +247,16 @@ class _Before:
             return self.code.look(conf_source)
         return Snapshot.take(project, conf_source)
 
-    def kept(self, project: Project, snapshot: Snapshot) -> Kept | None:
-        """Return what the last session on a project leaves to the next one."""
+    def memo(self, project: Project, snapshot: Snapshot) -> tuple[Memo, object]:
+        """Return what the last session on a project has made, and what stands for the files of the configuration."""
         last = self._last_on(project)
         if last is None or last.project != project:
-            return None
+            return Memo(), object()
         known = last.snapshot
-        if known is None or known.conf_source != snapshot.conf_source:
-            return last.kept(files_unchanged=False)
-        return last.kept(files_unchanged=not snapshot.changes_since(known).conf)
+        same = (
+            known is not None and known.conf_source == snapshot.conf_source and not snapshot.changes_since(known).conf
+        )
+        return last.memo, last.files if same and last.files is not None else object()
 
     def live_catalog(self, new: SessionCore) -> Catalog | None:
         """Return the catalog whose data in memory a new session may keep: that of the last one on the same ground."""
