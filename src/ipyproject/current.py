@@ -48,8 +48,13 @@ class SessionInfo(Protocol):
 class CodeInfo(Protocol):
     """What this module knows of the code that a reload has loaded."""
 
-    project: Project
-    finder: Any
+    @property
+    def project(self) -> Project:
+        """The project that the code is of."""
+
+    @property
+    def finder(self) -> Any:
+        """Finds its modules."""
 
 
 Created = tuple[Any, Any]  # a function create_pipeline and the pipeline that it made
