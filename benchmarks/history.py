@@ -32,7 +32,7 @@ from ipyproject.history import (
     Store,
     new_id,
     open_store,
-    process_facts,
+    process_info,
 )
 from ipyproject.history.store import Comparison
 from ipyproject.testing import FILES
@@ -164,7 +164,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         unit = bare_commit(folder)
-        facts = dict(process_facts())
+        facts = dict(process_info())
         print(f"{'one row of 2 KB, bare sqlite3':45}{unit:>10.3f} ms")
         places = {"": folder / "live.db"} | ({", on the server": arguments.store} if arguments.store else {})
         for place, location in places.items():

@@ -9,6 +9,7 @@ import pytest
 from ipyproject.config import ConfigLoader
 from ipyproject.context import FrozenParams, build_catalog
 from ipyproject.errors import FrozenContextError
+from ipyproject.memo import Memo
 
 ENTRIES = """
     _csv: &csv {type: pandas.CSVDataset, load_args: {usecols: [a, b]}}
@@ -47,50 +48,54 @@ def test_frozen_params_share_no_list():
 
 def test_the_catalog_of_the_same_configuration_takes_over_the_definitions(conf, tmp_path):
     """None is read again, and its parameters are the very ones; an edit makes only what it says anew."""
-    first = ConfigLoader(conf())
+    memo = Memo()
+    first = ConfigLoader(conf(), memo=memo)
     live = build_catalog(first, tmp_path)
     live["cache"].save(1)
-    second = ConfigLoader(first.conf_source, previous=first)
+    second = ConfigLoader(first.conf_source, memo=memo)
     again = build_catalog(second, tmp_path, live=live)
     assert again.load("cache") == 1
     assert read_anew(again, live) == set()
     conf(catalog=ENTRIES.replace("cars.csv", "new.csv"))
-    third = ConfigLoader(first.conf_source, previous=second)
+    third = ConfigLoader(first.conf_source, memo=memo)
     assert read_anew(build_catalog(third, tmp_path, live=again), again) == {"cars"}
 
 
 def test_credentials_and_origins_count(conf, tmp_path):
     """Definitions are read again with other credentials, and name the file where they stand now."""
-    first = ConfigLoader(conf())
+    memo = Memo()
+    first = ConfigLoader(conf(), memo=memo)
     live = build_catalog(first, tmp_path)
     conf(credentials="store: {key: [y]}")
-    second = ConfigLoader(first.conf_source, previous=first)
+    second = ConfigLoader(first.conf_source, memo=memo)
     other = build_catalog(second, tmp_path, live=live)
     assert "boats" in read_anew(other, live)
     assert other._definitions["boats"].arguments["credentials"] == {"key": ["y"]}  # noqa: SLF001 - hidden all over
     (first.conf_source / "base/catalog.yml").rename(first.conf_source / "base/catalog_new.yml")
-    third = ConfigLoader(first.conf_source, previous=second)
+    third = ConfigLoader(first.conf_source, memo=memo)
     moved = build_catalog(third, tmp_path, live=other)
-    assert third.same("catalog", second)
+    assert third.resolved("catalog") is second.resolved("catalog")
     assert moved._definitions["cars"].origin == "conf/base/catalog_new.yml"  # noqa: SLF001
 
 
 def test_a_deleted_dataset_is_back(conf, tmp_path):
     """The catalog is what the files say, whatever was done to the one before."""
-    first = ConfigLoader(conf())
+    memo = Memo()
+    first = ConfigLoader(conf(), memo=memo)
     live = build_catalog(first, tmp_path)
     del live["cars"]
-    second = ConfigLoader(first.conf_source, previous=first, files_unchanged=True)
+    second = ConfigLoader(first.conf_source, memo=memo, files=1)
     assert list(build_catalog(second, tmp_path, live=live).definitions) == ["cars", "boats", "cache"]
 
 
 def test_what_is_done_to_a_dataset_does_not_reach_its_definition(conf, tmp_path):
     """Neither a dataset nor the shown definitions share lists with the configuration."""
-    first = ConfigLoader(conf())
+    memo = Memo()
+    first = ConfigLoader(conf(), memo=memo)
     live = build_catalog(first, tmp_path)
     live["cars"]._load_args["usecols"].append("spoilt")  # noqa: SLF001 - as a dataset's own code may
     live.definitions["cars"]["load_args"]["usecols"].append("spoilt")
-    second = ConfigLoader(first.conf_source, previous=first)
+    second = ConfigLoader(first.conf_source, memo=memo)
     definitions = build_catalog(second, tmp_path, live=live).definitions
     assert definitions["cars"]["load_args"] == {"usecols": ["a", "b"]}
     assert second["catalog"]["cars"]["load_args"] == {"usecols": ["a", "b"]}

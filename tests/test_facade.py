@@ -56,3 +56,48 @@ def test_help_imports_no_command():
     new = modules_after(code)
     assert "ipyproject.session" not in new
     assert not top_level(new) & (HEAVY - {"click"})
+
+
+LATER = {
+    "_hashlib",
+    "ast",
+    "asyncio",
+    "email",
+    "hashlib",
+    "importlib.metadata",
+    "json",
+    "logging",
+    "pathlib",
+    "platform",
+    "pluggy",
+    "ssl",
+    "subprocess",
+    "tempfile",
+    "urllib.parse",
+    "zipfile",
+}
+
+
+def test_importing_the_session_imports_what_opening_needs_only_later():
+    """Who imports Session has opened none yet: no file is read, nothing hashed, nothing reloaded, no plugin looked for."""
+    bare = modules_after("")
+    new = modules_after("from ipyproject import Session, SessionState, current_session") - bare
+    assert not new & LATER
+    assert {name for name in new if name.startswith("ipyproject")} == {
+        "ipyproject",
+        "ipyproject.current",
+        "ipyproject.errors",
+        "ipyproject.session",
+        "ipyproject.session.facade",
+        "ipyproject.session.session",
+    }
+
+
+def test_a_script_reloads_nothing(make_project):
+    """A session that no reload opens goes without the code of reloading, of questions to the record and of replays."""
+    root = str(make_project().root)
+    new = modules_after(f"from ipyproject import Session\nwith Session.create({root!r}) as s: s.run()")
+    assert not {name for name in new if name.startswith(("ipyproject.reloading", "ipyproject.session.re"))} - {
+        "ipyproject.session.record",
+        "ipyproject.session.result",
+    }

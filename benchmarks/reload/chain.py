@@ -20,11 +20,12 @@ def same(data: Any) -> Any:
 def our_milliseconds(count: int) -> float:
     """Run a chain of so many nodes with our sequential runner."""
     from ipyproject.catalog import Catalog
+    from ipyproject.catalog.run_catalog import for_run
     from ipyproject.pipeline import Node, Pipeline
     from ipyproject.runners import SequentialRunner
 
     pipeline = Pipeline([Node(same, f"data_{n}", f"data_{n + 1}", name=f"node_{n}") for n in range(count)])
-    catalog = Catalog({"data_0": 1}).for_run(save_version="now")
+    catalog = for_run(Catalog({"data_0": 1}), save_version="now")
     begun = perf_counter()
     SequentialRunner().run(pipeline, catalog)
     return _checked(perf_counter() - begun, catalog.load(f"data_{count}"))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ipyproject import current
 from ipyproject.errors import ProjectNotFoundError
-from ipyproject.importing import Belonging, explained, project_modules
+from ipyproject.importing import Belonging, project_code_errors, project_modules
 from ipyproject.project import CONF_FOLDER, Project, find_project, read_project, working_directory
 from ipyproject.settings import Settings, load_settings
 
@@ -51,7 +51,7 @@ def configure_project(package_name: str) -> Project:
     Raises:
         ProjectError: There is no such package, or its settings are broken.
     """
-    with explained(f"looking for {package_name}"):
+    with project_code_errors(f"looking for {package_name}"):
         spec = importlib.util.find_spec(package_name)
     if spec is None:
         raise ProjectNotFoundError(

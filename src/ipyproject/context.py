@@ -98,11 +98,11 @@ def build_catalog(
         ConfigError: A file can't be read.
     """
     definitions = config.resolved("catalog")
-    described: dict[str, Any] = {
+    parts: dict[str, Any] = {
         "credentials": config.resolved("credentials"),
         "params": config.resolved("parameters"),
         "origins": config.origins("catalog"),
     }
     if live is not None:
-        return live.with_definitions(definitions, replaced_modules=replaced_modules, **described)
-    return Catalog.from_config(definitions, project_root=root, **described)
+        return live.with_definitions(definitions, replaced_modules=replaced_modules, **parts)
+    return Catalog.from_config(definitions, project_root=root, **parts)

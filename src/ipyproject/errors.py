@@ -56,7 +56,7 @@ class ProjectError(Exception):
         text = f"{self.where}: {self.message}" if self.where else self.message
         return f"{text}\n{self.hint}" if self.hint else text
 
-    def told(self) -> str:
+    def full_message(self) -> str:
         """Return the whole message, with the notes that were added on its way, and with secrets in it hidden."""
         from ipyproject.masking import masked_text
 
@@ -66,7 +66,7 @@ class ProjectError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """IPython's protocol for exceptions that say themselves how they are shown."""
-        return [f"{type(self).__name__}: {self.told()}"]
+        return [f"{type(self).__name__}: {self.full_message()}"]
 
 
 class ProjectNotFoundError(ProjectError):
@@ -133,7 +133,7 @@ class Interrupted(KeyboardInterrupt):
         return [f"KeyboardInterrupt: {self}"]
 
 
-def described(error: BaseException, most: int = 400) -> str:
+def format_error(error: BaseException, most: int = 400) -> str:
     """Return an exception's type and message, whatever its ``__str__`` does.
 
     Args:

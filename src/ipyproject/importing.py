@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ipyproject.errors import ProjectCodeError, ProjectError, described
+from ipyproject.errors import ProjectCodeError, ProjectError, format_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,7 +36,7 @@ def import_project_module(name: str, project: Project, *, optional: bool = False
     Raises:
         ProjectCodeError: The module, or one that it imports, does not compile or raises.
     """
-    with explained(f"importing {name}", project):
+    with project_code_errors(f"importing {name}", project):
         try:
             return importlib.import_module(name)
         except ModuleNotFoundError as error:
@@ -46,7 +46,7 @@ def import_project_module(name: str, project: Project, *, optional: bool = False
 
 
 @contextmanager
-def explained(doing: str, project: Project | None = None) -> Iterator[None]:
+def project_code_errors(doing: str, project: Project | None = None) -> Iterator[None]:
     """Turn whatever the project's code raises into one short error with its own file and line.
 
     Args:
@@ -65,7 +65,7 @@ def explained(doing: str, project: Project | None = None) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         place = _place(error, project) or f"while {doing}"
         raise ProjectCodeError(
-            f"{place}: {described(error)}", "Mend it and try again; what was open before is unchanged."
+            f"{place}: {format_error(error)}", "Mend it and try again; what was open before is unchanged."
         ) from error
 
 
@@ -153,7 +153,7 @@ def _place(error: BaseException, project: Project | None) -> str | None:
     if issubclass(type(error), SyntaxError):  # by its real class: that may say it is another one
         file, number = (vars(SyntaxError)[name].__get__(error) for name in ("filename", "lineno"))
         if file and isinstance(file, str):
-            return f"{_shown(file, project)}{f', line {number}' if number else ''}"
+            return f"{_relative_path(file, project)}{f', line {number}' if number else ''}"
     if project is not None and (own := _own_place(error, project)) is not None:
         return own
     outside = [(file, line) for file, line in _frames(error) if not file.startswith(("<", _OWN_FOLDER, *_LIBRARIES))]
@@ -162,7 +162,7 @@ def _place(error: BaseException, project: Project | None) -> str | None:
 
 def _own_place(error: BaseException, project: Project) -> str | None:
     own = [(file, line) for file, line in _frames(error) if _is_own(file, project)]
-    return f"{_shown(own[-1][0], project)}, line {own[-1][1]}" if own else None
+    return f"{_relative_path(own[-1][0], project)}, line {own[-1][1]}" if own else None
 
 
 def _is_own(file: str, project: Project) -> bool:
@@ -182,6 +182,6 @@ def _frames(error: BaseException) -> Iterator[tuple[str, int]]:
         traceback = traceback.tb_next
 
 
-def _shown(file: str, project: Project | None) -> str:
+def _relative_path(file: str, project: Project | None) -> str:
     path = Path(file)
     return path.relative_to(project.root).as_posix() if project and path.is_relative_to(project.root) else file

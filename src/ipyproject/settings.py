@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ipyproject.errors import SettingsError, described, did_you_mean
+from ipyproject.errors import SettingsError, did_you_mean, format_error
 from ipyproject.importing import import_project_module
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _hooks(value: object, where: str) -> tuple[object, ...]:
     try:
         hooks = tuple(value)
     except Exception as error:  # a generator of the project's own
-        raise SettingsError(f"{where} can't be read: {described(error)}", "Mend the value.") from error
+        raise SettingsError(f"{where} can't be read: {format_error(error)}", "Mend the value.") from error
     for hook in hooks:
         if isinstance(hook, type):
             raise SettingsError(

@@ -17,6 +17,7 @@ from ipyproject.importing import project_modules
 from ipyproject.project import Project
 from ipyproject.runners import Runner
 from ipyproject.session import Session
+from ipyproject.session.facade import core_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -88,7 +89,7 @@ class ProjectFolder:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(dedent(text).lstrip("\n"), encoding="utf-8")
 
-    def described(self) -> Project:
+    def layout(self) -> Project:
         """Return the project as its layout says, whatever its files hold."""
         source = self.root / "src"
         return Project(self.root, self.package, self.package, source, source / self.package, self.root / "conf")
@@ -136,9 +137,9 @@ def make_project(tmp_path: Path) -> Iterator[Callable[..., ProjectFolder]]:
         return project
 
     yield make
-    while (session := current.current_session()) is not None:
-        session.close()
+    for session in reversed(current.open_sessions()):
+        core_of(session).close()
     for project in made:
-        for name in project_modules(project.described()):
+        for name in project_modules(project.layout()):
             del sys.modules[name]
     current.reset()

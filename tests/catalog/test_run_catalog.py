@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ipyproject.catalog import Catalog, MemoryDataset
+from ipyproject.catalog.run_catalog import for_run
 from ipyproject.errors import CatalogError, DatasetError, DatasetNotFoundError
 
 ENTRIES = {
@@ -29,7 +30,7 @@ def live(tmp_path):
 def test_everything_is_shared(live):
     """What a run does not set itself is the live catalog's."""
     live["extra"] = 1
-    view = live.for_run(save_version="r1")
+    view = for_run(live, save_version="r1")
     assert list(view) == list(live)
     assert len(view) == len(live)
     assert view["report"] is live["report"]
@@ -46,7 +47,7 @@ def test_everything_is_shared(live):
 def test_results_in_memory_become_the_live_catalogs(live):
     """What a run keeps in memory, defined or not, is in the live catalog afterwards; a failed save changes nothing."""
     live.save("features", "old")
-    view = live.for_run(save_version="r1")
+    view = for_run(live, save_version="r1")
     for name in ("features", "scores"):
         with pytest.raises(DatasetError):
             view.save(name, None)
@@ -63,7 +64,7 @@ def test_results_in_memory_become_the_live_catalogs(live):
 
 def test_runs_at_the_same_time_do_not_mix(live):
     """Each run loads the results that it saved itself; the live catalog has the last ones."""
-    one, two = live.for_run(save_version="r1"), live.for_run(save_version="r2")
+    one, two = for_run(live, save_version="r1"), for_run(live, save_version="r2")
     for name in ("features", "scores"):
         one.save(name, 1)
         two.save(name, 2)
@@ -74,7 +75,7 @@ def test_runs_at_the_same_time_do_not_mix(live):
 
 def test_released_results_are_released_for_good(live):
     """A result released by the run does not stay in the live catalog's memory."""
-    view = live.for_run(save_version="r1")
+    view = for_run(live, save_version="r1")
     view.save("scores", 1)
     view.release("scores")
     assert not live.exists("scores")
@@ -83,7 +84,7 @@ def test_released_results_are_released_for_good(live):
 def test_inputs_stay_in_the_run(live):
     """Inputs hide what the catalog has, for this run only; data or a dataset."""
     live.save("report", "live")
-    view = live.for_run(save_version="r1", inputs={"report": "mine", "free": [1], "own": MemoryDataset(2)})
+    view = for_run(live, save_version="r1", inputs={"report": "mine", "free": [1], "own": MemoryDataset(2)})
     assert [view.load(name) for name in ("report", "free", "own")] == ["mine", [1], 2]
     assert {"report", "free", "own"} <= set(view)
     assert live.load("report") == "live"
@@ -95,12 +96,12 @@ def test_inputs_stay_in_the_run(live):
     with pytest.raises(DatasetNotFoundError, match="session's catalog"):
         del view["model"]
     with pytest.raises(CatalogError, match="'params:a' is a parameter"):
-        live.for_run(save_version="r1", inputs={"params:a": 1})
+        for_run(live, save_version="r1", inputs={"params:a": 1})
 
 
 def test_parameters_of_a_run(live):
     """A run's parameters replace the live ones, for this run only."""
-    view = live.for_run(save_version="r1", params={"c": 2})
+    view = for_run(live, save_version="r1", params={"c": 2})
     assert view.load("params:c") == 2
     assert view.params == {"c": 2}
     assert "params:a" not in view
@@ -113,17 +114,17 @@ def test_parameters_of_a_run(live):
 
 def test_versions_of_a_run(live):
     """A run saves its own version and then loads it, whatever is newer; before, it loads what was asked for."""
-    live.for_run(save_version="r1").save("model", 1)
-    live.for_run(save_version="r9").save("model", 9)
+    for_run(live, save_version="r1").save("model", 1)
+    for_run(live, save_version="r9").save("model", 9)
     assert live.load("model") == 9
-    view = live.for_run(save_version="r2", load_versions={"model": "r1"})
+    view = for_run(live, save_version="r2", load_versions={"model": "r1"})
     assert view.load("model") == 1
     view.save("model", 2)
     assert view.load("model") == 2
     assert view.load("model", version="r9") == 9
     assert live.load("model") == 9
     with pytest.raises(DatasetError, match="'model': .*has a version 'r2' already"):
-        live.for_run(save_version="r2").save("model", 3)
+        for_run(live, save_version="r2").save("model", 3)
 
 
 @pytest.mark.parametrize(
@@ -137,22 +138,22 @@ def test_versions_of_a_run(live):
 def test_version_that_cannot_be_loaded(live, name, kind, message):
     """A version for an unknown or unversioned dataset is an error before the run starts."""
     with pytest.raises(kind, match=message):
-        live.for_run(save_version="r1", load_versions={name: "v1"})
+        for_run(live, save_version="r1", load_versions={name: "v1"})
 
 
 def test_versions_are_simple_names(live):
     """A version that leads elsewhere is refused before the run starts."""
     with pytest.raises(DatasetError, match="can't be a version"):
-        live.for_run(save_version="../r1")
+        for_run(live, save_version="../r1")
     with pytest.raises(DatasetError, match="can't be a version"):
-        live.for_run(save_version="r1", load_versions={"model": "a/b"})
+        for_run(live, save_version="r1", load_versions={"model": "a/b"})
 
 
 def test_definitions_that_parameters_changed(live, tmp_path):
     """Only changed definitions make datasets of the run's own; the live ones stay."""
     live.save("report", "live")
     entries = {**ENTRIES, "report": {**ENTRIES["report"], "filepath": "data/other.txt"}}
-    view = live.for_run(save_version="r1", definitions=entries)
+    view = for_run(live, save_version="r1", definitions=entries)
     assert view["features"] is live["features"]
     view.save("report", "run")
     assert view.load("report") == "run"
@@ -177,13 +178,13 @@ def test_parameters_cannot_change_a_type(entry):
     start = {**entry, "dataset": {"type": "x"}, "type": "decimal.Decimal"}
     live = Catalog.from_config({"report": start}, project_root=Path())
     with pytest.raises(CatalogError, match=r"'report': parameters of a run can't change"):
-        live.for_run(save_version="r1", definitions={"report": entry})
+        for_run(live, save_version="r1", definitions={"report": entry})
 
 
 def test_definitions_cannot_add_datasets(live):
     """A name that the live catalog does not define, or no longer, does not come back with a run."""
     del live["report"]
-    view = live.for_run(save_version="r1", definitions={**ENTRIES, "new": {"type": "decimal.Decimal"}})
+    view = for_run(live, save_version="r1", definitions={**ENTRIES, "new": {"type": "decimal.Decimal"}})
     assert "report" not in view
     assert "new" not in view
 
@@ -191,7 +192,7 @@ def test_definitions_cannot_add_datasets(live):
 def test_what_is_in_memory(live):
     """The view tells what the run will keep in memory, set datasets and inputs included."""
     live["extra"] = live["report"]
-    view = live.for_run(save_version="r1", inputs={"report": 1})
+    view = for_run(live, save_version="r1", inputs={"report": 1})
     in_memory = {name for name in [*view, "unknown"] if view.is_in_memory(name)}
     assert in_memory == {"report", "features", "unknown"}
 
@@ -215,7 +216,7 @@ def test_view_costs_what_is_used():
         gc.disable()  # a collection calls back whoever listens
         sys.setprofile(count_call)
         try:
-            view = live.for_run(save_version="r1", load_versions={}, inputs={"x": 1})
+            view = for_run(live, save_version="r1", load_versions={}, inputs={"x": 1})
             view.save("d0", 1)
             view.save("new", 1)
             view.load("params:p1")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from ipyproject.history import NodeRecord, Recorder, RunRecord, SessionRecord, Status, new_id, open_store, process_facts
+from ipyproject.history import NodeRecord, Recorder, RunRecord, SessionRecord, Status, new_id, open_store, process_info
 from ipyproject.history.idle import close_idle_store
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ location = sys.argv[1] if "://" in sys.argv[1] else Path(sys.argv[1])
 
 def opened(**changes):
     return SessionRecord(session_id=new_id(), project="p", package_name="p", project_root="/p", env="local",
-                         start=datetime.now(UTC), **(process_facts() | changes))
+                         start=datetime.now(UTC), **(process_info() | changes))
 
 def finished(name):
     return NodeRecord(name, Status.COMPLETED, datetime.now(UTC), 0.001)
@@ -120,7 +120,7 @@ def a_session() -> Callable[..., SessionRecord]:
             "project_root": "/penguins",
             "env": "local",
             "start": datetime.now(UTC) if minute is None else NOON + timedelta(minutes=minute),
-            **process_facts(),
+            **process_info(),
         }
         return SessionRecord(**(fields | changes))
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ipyproject.history.environment import kept_environment, notebook_name
+from ipyproject.history.environment import notebook_name, recorded_environment
 
 
 def test_kept_variables() -> None:
@@ -16,7 +16,7 @@ def test_kept_variables() -> None:
         "STAGE": "test",
         "STAGED": "no",
     }
-    kept = kept_environment(["SPARK_*", "STAGE", "MISSING"], environ=environ)
+    kept = recorded_environment(["SPARK_*", "STAGE", "MISSING"], environ=environ)
     assert list(kept.items()) == [
         ("IPYPROJECT_ENV", "prod"),
         ("IPYPROJECT_SESSION_STORE", "postgresql://u:***@h/db"),
@@ -29,7 +29,7 @@ def test_kept_variables() -> None:
 def test_the_process_own_variables(monkeypatch) -> None:
     """By default they are those of the process."""
     monkeypatch.setenv("IPYPROJECT_A_PASSWORD", "x")
-    assert kept_environment()["IPYPROJECT_A_PASSWORD"] == "***"
+    assert recorded_environment()["IPYPROJECT_A_PASSWORD"] == "***"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ipyproject.history.git import git_facts, start_git_facts
+from ipyproject.history.git import git_state, start_git_state
 
 AUTHOR = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
 
@@ -46,7 +46,7 @@ def test_clean(repo) -> None:
     """A clean tree has a commit and a branch, and no difference; ignored files don't count."""
     (repo / "b.tmp").touch()
     commit = git(repo, "rev-parse", "HEAD")
-    assert git_facts(repo / "project") == {"commit": commit, "branch": "trunk", "dirty": False, "diff_hash": None}
+    assert git_state(repo / "project") == {"commit": commit, "branch": "trunk", "dirty": False, "diff_hash": None}
 
 
 def change(repo: Path) -> None:
@@ -87,15 +87,15 @@ def add_repository(repo: Path) -> None:
 def test_dirty(repo, edit) -> None:
     """Any change in the whole repository makes it dirty; the hash is that of the difference, and gone without it."""
     edit(repo)
-    facts = git_facts(repo / "project")
+    facts = git_state(repo / "project")
     assert (facts["dirty"], facts["branch"]) == (True, "trunk")
     assert facts["diff_hash"]
-    assert git_facts(repo)["diff_hash"] == facts["diff_hash"]
+    assert git_state(repo)["diff_hash"] == facts["diff_hash"]
     git(repo, "reset", "-q", "--hard")
     git(repo, "clean", "-qffd")
-    assert git_facts(repo)["diff_hash"] is None
+    assert git_state(repo)["diff_hash"] is None
     edit(repo)
-    assert git_facts(repo)["diff_hash"] == facts["diff_hash"]
+    assert git_state(repo)["diff_hash"] == facts["diff_hash"]
 
 
 def test_different_differences(repo) -> None:
@@ -103,12 +103,12 @@ def test_different_differences(repo) -> None:
     hashes = set()
     for edit in (change, change_outside, add, remove):
         edit(repo)
-        hashes.add(git_facts(repo)["diff_hash"])
+        hashes.add(git_state(repo)["diff_hash"])
     (repo / ".gitignore").chmod(0o755)
-    hashes.add(git_facts(repo)["diff_hash"])
+    hashes.add(git_state(repo)["diff_hash"])
     assert len(hashes) == 5
     git(repo, "add", "--all")
-    assert git_facts(repo)["diff_hash"] in hashes
+    assert git_state(repo)["diff_hash"] in hashes
 
 
 def test_only_what_is_looked_at(repo, tmp_path) -> None:
@@ -124,19 +124,19 @@ def test_only_what_is_looked_at(repo, tmp_path) -> None:
     (repo / "project" / "a.py").write_text("a = 3")
     (repo / "project" / "src2").mkdir()
     (repo / "project" / "src2" / "x").touch()
-    assert git_facts(repo)["dirty"] is True
-    clean = git_facts(repo / "project", looked_at)
+    assert git_state(repo)["dirty"] is True
+    clean = git_state(repo / "project", looked_at)
     assert (clean["dirty"], clean["diff_hash"]) == (False, None)
     hashes = set()
     for file in (code / "new.py", code / "a.py", odd / "a.py", repo / "conf" / "x"):
         file.parent.mkdir(exist_ok=True)
         file.write_text("1")
-        hashes.add(git_facts(repo / "project", looked_at)["diff_hash"])
+        hashes.add(git_state(repo / "project", looked_at)["diff_hash"])
     assert None not in hashes
     assert len(hashes) == 4
-    assert git_facts(repo, looked_at)["diff_hash"] in hashes
+    assert git_state(repo, looked_at)["diff_hash"] in hashes
     (code / "a.py").unlink()
-    assert git_facts(repo / "project", (code / "a.py",))["dirty"] is True
+    assert git_state(repo / "project", (code / "a.py",))["dirty"] is True
 
 
 def test_paths_outside_the_repository(repo, tmp_path) -> None:
@@ -144,10 +144,10 @@ def test_paths_outside_the_repository(repo, tmp_path) -> None:
     outside = tmp_path / "conf"
     outside.mkdir()
     change(repo)
-    both = git_facts(repo / "project", (outside, repo / "project"))
-    assert both["diff_hash"] == git_facts(repo)["diff_hash"]
-    assert git_facts(repo / "project", (repo / ".gitignore", outside))["dirty"] is False
-    assert git_facts(repo / "project", (outside,)) == {"commit": git(repo, "rev-parse", "HEAD"), "branch": "trunk"}
+    both = git_state(repo / "project", (outside, repo / "project"))
+    assert both["diff_hash"] == git_state(repo)["diff_hash"]
+    assert git_state(repo / "project", (repo / ".gitignore", outside))["dirty"] is False
+    assert git_state(repo / "project", (outside,)) == {"commit": git(repo, "rev-parse", "HEAD"), "branch": "trunk"}
 
 
 def test_paths_through_a_link(repo, tmp_path) -> None:
@@ -155,18 +155,18 @@ def test_paths_through_a_link(repo, tmp_path) -> None:
     (tmp_path / "link").symlink_to(repo / "project")
     link = tmp_path / "link"
     change(repo)
-    assert git_facts(link, (link / "a.py",)) == git_facts(repo)
+    assert git_state(link, (link / "a.py",)) == git_state(repo)
     change_outside(repo)
-    dotted = git_facts(repo / "project", (repo / "project" / ".." / ".gitignore",))
+    dotted = git_state(repo / "project", (repo / "project" / ".." / ".gitignore",))
     assert dotted["diff_hash"]
-    assert dotted == git_facts(repo, (repo / ".gitignore",))
-    assert git_facts(repo / "project", (repo / "project" / ".." / ".." / "x", repo / "project"))["dirty"] is True
+    assert dotted == git_state(repo, (repo / ".gitignore",))
+    assert git_state(repo / "project", (repo / "project" / ".." / ".." / "x", repo / "project"))["dirty"] is True
 
 
 def test_settings_of_diffs_do_not_matter(repo) -> None:
     """The user's taste in diffs, external tools included, changes no hash."""
     change(repo)
-    before = git_facts(repo)
+    before = git_state(repo)
     for name, value in {
         "diff.external": "false",
         "diff.noprefix": "true",
@@ -174,13 +174,13 @@ def test_settings_of_diffs_do_not_matter(repo) -> None:
         "status.short": "true",
     }.items():
         git(repo, "config", name, value)
-    assert git_facts(repo) == before
+    assert git_state(repo) == before
 
 
 def test_detached(repo) -> None:
     """Without a branch there is a commit."""
     git(repo, "checkout", "-q", "--detach")
-    facts = git_facts(repo)
+    facts = git_state(repo)
     assert facts["branch"] is None
     assert facts["commit"] == git(repo, "rev-parse", "HEAD")
 
@@ -188,17 +188,17 @@ def test_detached(repo) -> None:
 def test_no_commits(tmp_path) -> None:
     """A repository without commits has a branch and what was not committed."""
     git(tmp_path, "init", "-q", "-b", "trunk")
-    assert git_facts(tmp_path) == {"commit": None, "branch": "trunk", "dirty": False, "diff_hash": None}
+    assert git_state(tmp_path) == {"commit": None, "branch": "trunk", "dirty": False, "diff_hash": None}
     (tmp_path / "a").touch()
-    assert git_facts(tmp_path)["diff_hash"]
+    assert git_state(tmp_path)["diff_hash"]
 
 
 def test_worktree(repo, tmp_path) -> None:
     """Another worktree of a repository has its own branch and changes."""
     git(repo, "worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
     (tmp_path / "side" / "new").touch()
-    assert (git_facts(tmp_path / "side")["branch"], git_facts(tmp_path / "side")["dirty"]) == ("side", True)
-    assert (git_facts(repo)["branch"], git_facts(repo)["dirty"]) == ("trunk", False)
+    assert (git_state(tmp_path / "side")["branch"], git_state(tmp_path / "side")["dirty"]) == ("side", True)
+    assert (git_state(repo)["branch"], git_state(repo)["dirty"]) == ("trunk", False)
 
 
 def test_submodule(repo, tmp_path) -> None:
@@ -208,13 +208,13 @@ def test_submodule(repo, tmp_path) -> None:
     git(outer, "init", "-q")
     git(outer, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(repo), "sub")
     git(outer, "commit", "-q", "-m", "first")
-    assert git_facts(outer)["dirty"] is False
+    assert git_state(outer)["dirty"] is False
     hashes = set()
     for text in ("a = 2", "a = 3"):
         (outer / "sub" / "project" / "a.py").write_text(text)
-        hashes.add(git_facts(outer)["diff_hash"])
+        hashes.add(git_state(outer)["diff_hash"])
     git(outer / "sub", "commit", "-qam", "second")
-    hashes.add(git_facts(outer)["diff_hash"])
+    hashes.add(git_state(outer)["diff_hash"])
     assert None not in hashes
     assert len(hashes) == 3
 
@@ -223,11 +223,11 @@ def test_large_files(repo, monkeypatch) -> None:
     """Of a large file, size and time stand for the content."""
     with (repo / "large").open("wb") as file:
         file.truncate(10 * 2**30)  # sparse
-    first = git_facts(repo)["diff_hash"]
-    assert first == git_facts(repo)["diff_hash"]
+    first = git_state(repo)["diff_hash"]
+    assert first == git_state(repo)["diff_hash"]
     with (repo / "large").open("r+b") as file:
         file.truncate(9 * 2**30)
-    assert git_facts(repo)["diff_hash"] != first
+    assert git_state(repo)["diff_hash"] != first
 
 
 def test_pipes_and_unreadable_files(repo) -> None:
@@ -235,25 +235,25 @@ def test_pipes_and_unreadable_files(repo) -> None:
     os.mkfifo(repo / "pipe")
     (repo / "project" / "a.py").unlink()
     os.mkfifo(repo / "project" / "a.py")
-    assert git_facts(repo)["dirty"] is True
+    assert git_state(repo)["dirty"] is True
 
 
 def test_no_repository(tmp_path) -> None:
     """Without a repository, or without the folder, nothing is known."""
-    assert git_facts(tmp_path) == {}
-    assert git_facts(tmp_path / "gone") == {}
+    assert git_state(tmp_path) == {}
+    assert git_state(tmp_path / "gone") == {}
 
 
 def test_no_git(repo, monkeypatch) -> None:
     """Without git nothing is known."""
     monkeypatch.setenv("PATH", "")
-    assert git_facts(repo) == {}
+    assert git_state(repo) == {}
 
 
 def test_bare_repository(repo, tmp_path) -> None:
     """A bare repository has a commit and no tree."""
     git(repo, "clone", "-q", "--bare", str(repo), str(tmp_path / "bare"))
-    assert git_facts(tmp_path / "bare") == {"commit": git(repo, "rev-parse", "HEAD"), "branch": "trunk"}
+    assert git_state(tmp_path / "bare") == {"commit": git(repo, "rev-parse", "HEAD"), "branch": "trunk"}
 
 
 @pytest.mark.parametrize("file", ["HEAD", "config", "index", "objects"])
@@ -264,7 +264,7 @@ def test_broken_repository(repo, file) -> None:
         target.rename(repo / ".git" / "lost")
     else:
         target.write_text("[broken")
-    assert git_facts(repo).get("dirty") is not False
+    assert git_state(repo).get("dirty") is not False
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can give files away")
@@ -272,7 +272,7 @@ def test_owned_by_somebody_else(repo) -> None:
     """A repository that git finds unsafe is not looked at."""
     for path in [repo, *repo.rglob("*")]:
         os.chown(path, 12345, 12345, follow_symlinks=False)
-    assert git_facts(repo) == {}
+    assert git_state(repo) == {}
 
 
 def test_nothing_is_started_or_written(repo, tmp_path) -> None:
@@ -289,7 +289,7 @@ def test_nothing_is_started_or_written(repo, tmp_path) -> None:
     change(repo)
     os.utime(repo / ".gitignore", (1, 1))
     index = (repo / ".git" / "index").read_bytes()
-    assert git_facts(repo)["dirty"] is True
+    assert git_state(repo)["dirty"] is True
     assert not (tmp_path / "ran").exists()
     assert (repo / ".git" / "index").read_bytes() == index
 
@@ -299,10 +299,10 @@ def test_within_a_git_hook(repo, tmp_path, monkeypatch) -> None:
     other = tmp_path / "other"
     other.mkdir()
     git(other, "init", "-q", "-b", "main")
-    expected = git_facts(repo)
+    expected = git_state(repo)
     monkeypatch.setenv("GIT_DIR", str(other / ".git"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(other / ".git" / "index"))
-    assert git_facts(repo) == expected
+    assert git_state(repo) == expected
 
 
 @pytest.fixture
@@ -334,7 +334,7 @@ def wait_until(condition) -> None:
 
 def test_a_git_that_hangs(repo, hanging_git) -> None:
     """It is killed with all that it started, and nothing is known."""
-    assert git_facts(repo, timeout=0.4) == {}
+    assert git_state(repo, timeout=0.4) == {}
     pids = [int(pid) for pid in hanging_git.read_text().split()]
     wait_until(lambda: not any(map(is_alive, pids)))
 
@@ -342,7 +342,7 @@ def test_a_git_that_hangs(repo, hanging_git) -> None:
 def test_given_up(repo, hanging_git) -> None:
     """Who stops waiting for a git that hangs gets rid of it, and is told nothing later."""
     told = []
-    finding = start_git_facts(repo, told.append)
+    finding = start_git_state(repo, told.append)
     wait_until(lambda: hanging_git.exists() and hanging_git.read_text())
     assert finding.finish(0.01) is None
     pids = [int(pid) for pid in hanging_git.read_text().split()]
@@ -353,15 +353,15 @@ def test_given_up(repo, hanging_git) -> None:
 def test_in_the_background(repo, tmp_path) -> None:
     """The facts are passed on; no facts are not."""
     told = []
-    assert start_git_facts(repo, told.append).finish(20) == git_facts(repo) == told[0]
-    assert start_git_facts(tmp_path, told.append).finish(20) == {}
+    assert start_git_state(repo, told.append).finish(20) == git_state(repo) == told[0]
+    assert start_git_state(tmp_path, told.append).finish(20) == {}
     assert len(told) == 1
 
 
 @pytest.mark.parametrize("ending", ["", "sys.exit(3)", "raise ValueError"])
 def test_a_process_that_ends_early(repo, hanging_git, ending) -> None:
     """A process that ends in the middle neither hangs nor says a word about it."""
-    code = f"import sys; from pathlib import Path; from ipyproject.history.git import start_git_facts\nstart_git_facts(Path({str(repo)!r}), print)\n{ending}"
+    code = f"import sys; from pathlib import Path; from ipyproject.history.git import start_git_state\nstart_git_facts(Path({str(repo)!r}), print)\n{ending}"
     done = subprocess.run(
         [sys.executable, "-X", "dev", "-c", code], capture_output=True, text=True, timeout=60, check=False
     )

@@ -10,7 +10,7 @@ import pytest
 
 from ipyproject import history
 from ipyproject.errors import HistoryError
-from ipyproject.history import HistoryWarning, Recorder, Status, open_store, process_facts
+from ipyproject.history import HistoryWarning, Recorder, Status, open_store, process_info
 from ipyproject.history.events import Event
 from ipyproject.history.idle import close_idle_store
 from ipyproject.history.locations import sqlite_path, without_password
@@ -189,7 +189,7 @@ def test_the_facade_names_what_there_is() -> None:
 
 def test_the_facts_of_this_process() -> None:
     """They are filled in, and arguments may replace ``sys.argv``."""
-    facts = process_facts(["ipyproject", "run"])
+    facts = process_info(["ipyproject", "run"])
     assert facts["command_line"] == ("ipyproject", "run")
     assert facts["python"] == ".".join(map(str, sys.version_info[:3]))
     assert all(facts.values())

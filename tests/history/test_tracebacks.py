@@ -6,7 +6,7 @@ import pytest
 
 from ipyproject.catalog import Catalog
 from ipyproject.catalog.dataset import reason
-from ipyproject.errors import described
+from ipyproject.errors import format_error
 from ipyproject.history import ErrorRecord
 from ipyproject.history.tracebacks import LIMIT_LINES, LOOKED_AT, trimmed_traceback
 from ipyproject.masking import Masker
@@ -211,7 +211,7 @@ def test_exceptions_that_do_anything(name: str) -> None:
     assert len(text.splitlines()) <= LIMIT_LINES
     record = ErrorRecord.of(error, text)
     assert (record.type, type(record.message)) == (kind, str)
-    assert described(error).startswith(kind)
+    assert format_error(error).startswith(kind)
     assert reason(error).startswith(kind)
 
 

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from ipyproject.history.values import (
     ParameterDocument,
     content_hash,
+    jsonable,
     many_json,
     parameter_rows,
-    plain,
     revived,
     to_json,
 )
+from ipyproject.memo import Memo
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -73,15 +74,15 @@ def test_what_json_does_not_hold_is_kept_as_type_and_repr(value: Any, kind: str,
     described = {"$type": kind, "$repr": text}
     if kind.startswith("pathlib"):  # the module's name differs between versions of Python
         described["$type"] = f"{type(value).__module__}.{type(value).__qualname__}"
-    assert plain({"a": [value]}) == {"a": [described]}
+    assert jsonable({"a": [value]}) == {"a": [described]}
     assert json.loads(many_json([{"a": value}])[0])["a"] == described or kind == "dict"
 
 
 def test_subclasses_of_plain_types_are_kept_by_value() -> None:
     """An integer enum is its integer, a tuple a list; another enum is described."""
-    assert plain({"size": Size.BIG, "pair": (1, 2)}) == {"size": 3, "pair": [1, 2]}
-    assert type(plain(Size.BIG)) is int
-    assert plain(Colour.RED)["$type"].endswith("Colour")
+    assert jsonable({"size": Size.BIG, "pair": (1, 2)}) == {"size": 3, "pair": [1, 2]}
+    assert type(jsonable(Size.BIG)) is int
+    assert jsonable(Colour.RED)["$type"].endswith("Colour")
 
 
 def test_what_contains_itself_ends() -> None:
@@ -134,7 +135,7 @@ def test_rows_hold_what_any_database_takes(parameters: dict[str, Any]) -> None:
 @pytest.mark.parametrize("value", [{1: "a", 2: {True: None}}, {"a": {0.5: [1, {2: 3}]}}, {None: 1, "b": 2}])
 def test_mappings_of_numbers_come_back(value):
     """Mappings whose keys are numbers, booleans or None are kept whole, and come back as they were."""
-    assert revived(json.loads(json.dumps(plain(value)))) == value
+    assert revived(json.loads(json.dumps(jsonable(value)))) == value
 
 
 PARAMETERS = st.dictionaries(
@@ -145,18 +146,19 @@ PARAMETERS = st.dictionaries(
 @given(PARAMETERS, PARAMETERS)
 def test_a_document_of_parameters(earlier: dict[Any, Any], new: dict[Any, Any]) -> None:
     """It holds the content hash and the rows of its parameters, whatever it takes over from one that was made before."""
-    before = ParameterDocument.of(earlier)
+    memo = Memo()
+    ParameterDocument.of(earlier, memo)
     for parameters in (earlier, new, {**earlier, **new}, {**new, **earlier}, dict(list(earlier.items())[::-1])):
-        document = ParameterDocument.of(parameters, before)
+        document = ParameterDocument.of(parameters, memo)
         assert (document.digest, document.text) == content_hash(parameters)
         assert list(document.rows) == parameter_rows(parameters)
-        before = document
 
 
 def test_a_document_of_the_same_parameters() -> None:
     """Of the very same values the document before is taken over; equal ones of another type are not the same."""
     parameters = {"model": {"share": 1}, "rate": 2}
-    document = ParameterDocument.of(parameters)
-    assert ParameterDocument.of(dict(parameters), document) is document
-    assert ParameterDocument.of({**parameters, "model": {"share": True}}, document).text != document.text
-    assert ParameterDocument.of({"rate": 2}, document).text == '{"rate":2}'
+    memo = Memo()
+    document = ParameterDocument.of(parameters, memo)
+    assert ParameterDocument.of(dict(parameters), memo) is document
+    assert ParameterDocument.of({**parameters, "model": {"share": True}}, memo).text != document.text
+    assert ParameterDocument.of({"rate": 2}, memo).text == '{"rate":2}'

@@ -8,6 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ipyproject.masking import Masker
+from ipyproject.memo import Memo
 
 
 def test_known_secrets_are_hidden_wherever_they_stand() -> None:
@@ -83,15 +84,16 @@ def test_what_was_masked_is_known_in_texts(data) -> None:
 def test_a_masker_made_after_another() -> None:
     """It looks only through what is new, and knows the secrets of its own data, not those of the data before."""
     same, old, new = {"token": "t0psecret-1"}, {"password": "0ld-secret"}, {"password": "n3w-secret"}
-    first = Masker()
+    memo = Memo()
+    first = Masker(memo=memo)
     first.learn({"a": same, "b": old}, fixed=True)
     assert first.data({"a": same, "b": old}) == {"a": {"token": "***"}, "b": {"password": "***"}}
-    second = Masker(previous=first)
+    second = Masker(memo=memo)
     assert second.text("t0psecret-1") == "t0psecret-1"
     second.learn({"a": same, "b": new}, fixed=True)
     second.learn_credentials({"c": {"key": ["cr3d"]}}, fixed=True)
     assert second.text("t0psecret-1 0ld-secret n3w-secret cr3d") == "*** 0ld-secret *** ***"
-    third = Masker(previous=second)
+    third = Masker(memo=memo)
     third.learn_credentials({"c": {"key": ["cr3d"]}}, fixed=True)
     assert third.text("n3w-secret cr3d") == "n3w-secret ***"
 
@@ -99,14 +101,15 @@ def test_a_masker_made_after_another() -> None:
 def test_fixed_data_is_masked_anew_when_more_is_known() -> None:
     """What was masked once is masked again as soon as another secret is known, and kept as it is otherwise."""
     data = {"a": {"note": "about t0psecret-1"}, "b": {"x": 1}}
-    masker = Masker()
+    memo = Memo()
+    masker = Masker(memo=memo)
     masker.learn(data, fixed=True)
     assert masker.data(data) is data
     masker.learn({"token": "t0psecret-1"})
     masked = masker.data(data)
     assert masked == {"a": {"note": "about ***"}, "b": {"x": 1}}
     assert masker.data(data)["a"] is masked["a"]
-    assert Masker(previous=masker).data(data) == data
+    assert Masker(memo=memo).data(data) == data
 
 
 @given(

@@ -9,6 +9,7 @@ import pytest
 
 from ipyproject import reload_project
 from ipyproject.catalog import Catalog
+from ipyproject.catalog.run_catalog import for_run
 from ipyproject.errors import DatasetError, DatasetNotFoundError, ProjectCodeError, SettingsError
 from ipyproject.pipeline import Node, Pipeline
 from ipyproject.runners import RunListener, SequentialRunner, make_runner
@@ -17,7 +18,7 @@ from ipyproject.testing import RecordingRunner
 
 def run(nodes, data, **options):
     live = Catalog(data)
-    SequentialRunner().run(Pipeline(nodes), live.for_run(save_version="v1"), **options)
+    SequentialRunner().run(Pipeline(nodes), for_run(live, save_version="v1"), **options)
     return live
 
 
@@ -71,7 +72,7 @@ def test_none_is_no_result():
     """A node that returns None where an output is promised is an error that names dataset and node."""
     with pytest.raises(DatasetError, match="'out'") as caught:
         run([Node(lambda x: None, "x", "out", name="forgets")], {"x": 1})
-    assert "In node 'forgets'" in caught.value.told()
+    assert "In node 'forgets'" in caught.value.full_message()
 
 
 def test_confirms():
@@ -98,7 +99,7 @@ def test_confirms():
 def calls_of(length):
     """Function calls that running a chain makes."""
     pipeline, live = Pipeline(chain(length)), Catalog({"d0": 0})
-    view = live.for_run(save_version="v1")
+    view = for_run(live, save_version="v1")
     count = 0
 
     def profile(_frame, event, _argument):
@@ -260,7 +261,7 @@ def test_a_dataset_that_exits(node):
     outcomes = Outcomes()
     with pytest.raises(ProjectCodeError, match=r"Node 'n' called sys.exit\(") as caught:
         run([node], {"bad": Exiting(), "x": 1}, listener=outcomes)
-    assert len(caught.value.told()) < 1000
+    assert len(caught.value.full_message()) < 1000
     assert outcomes.seen[0].error is caught.value
 
 

@@ -15,6 +15,7 @@ import pytest
 from ipyproject import reload_project
 from ipyproject.errors import HistoryError
 from ipyproject.history import HistoryWarning, Status, open_history
+from ipyproject.session.facade import core_of
 
 
 def test_record_of_a_session(make_project):
@@ -128,7 +129,7 @@ def test_credentials_wherever_they_turn_up(make_project, monkeypatch):
         with pytest.raises(ValueError, match="bad"):
             session.run()
         assert "S3cr3tPassw0rd" not in repr(session.data)
-        assert session.masked("S3cr3tPassw0rd") == "***"
+        assert core_of(session).masked("S3cr3tPassw0rd") == "***"
     content = recorded_bytes(project)
     assert b"S3cr3tPassw0rd" not in content
     assert b"tok_9f8e7d6c5b4a" not in content

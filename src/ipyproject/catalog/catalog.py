@@ -8,7 +8,7 @@ from copy import deepcopy
 from pathlib import Path
 from threading import RLock
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from ipyproject.catalog.dataset import Dataset, MemoryDataset, is_dataset, reason, require_data
 from ipyproject.catalog.definitions import MEMORY, DefinitionReader, changed_names
@@ -18,7 +18,22 @@ from ipyproject.errors import CatalogError, DatasetError, DatasetNotFoundError, 
 
 if TYPE_CHECKING:
     from ipyproject.catalog.definitions import Definition
-    from ipyproject.catalog.run_catalog import RunCatalog
+
+
+class Shared(NamedTuple):
+    """What a run's view of a catalog shares with it.
+
+    Attributes:
+        parameters: The run's parameters.
+        definitions: The run's definitions.
+        changed: Those of them that are not the catalog's.
+        reader: What checked them.
+    """
+
+    parameters: Parameters
+    definitions: Mapping[str, Definition]
+    changed: Mapping[str, Definition]
+    reader: DefinitionReader
 
 
 class Catalog(MutableMapping[str, Dataset]):
@@ -307,42 +322,25 @@ class Catalog(MutableMapping[str, Dataset]):
             catalog._parameters = self._parameters
         return catalog
 
-    def for_run(
-        self,
-        *,
-        save_version: str,
-        load_versions: Mapping[str, str] | None = None,
-        inputs: Mapping[str, Any] | None = None,
-        params: Mapping[str, Any] | None = None,
-        definitions: Mapping[str, Mapping[str, Any]] | None = None,
-    ) -> RunCatalog:
-        """Return the view of this catalog for one run.
+    def shared(
+        self, *, params: Mapping[str, Any] | None = None, definitions: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> Shared:
+        """Return what a run's view of this catalog shares with it (see `run_catalog.for_run`).
 
         Args:
-            save_version: The version that versioned datasets save, and load once they have saved.
-            load_versions: Name -> version to load, for versioned datasets.
-            inputs: Name -> data (or dataset) that this run uses instead of what the catalog has.
-            params: All parameters of this run, if they are not this catalog's.
-            definitions: All definitions of this run, if they are not this catalog's. They may change any key but the
+            params: All parameters of the run, if they are not this catalog's.
+            definitions: All definitions of the run, if they are not this catalog's. They may change any key but the
                 types: a parameter given at run time never chooses which class is imported.
 
         Raises:
-            DatasetNotFoundError: ``load_versions`` names no dataset.
-            DatasetError: ``load_versions`` names a dataset that is not versioned, or a version is no simple name.
-            CatalogError: A definition is not understood or has another type, or an input has a parameter's name.
+            CatalogError: A definition is not understood or has another type.
         """
-        from ipyproject.catalog.run_catalog import RunCatalog
-
         changed = {} if definitions is None else self._reader.read_for_run(definitions, self._definitions)
-        return RunCatalog(
-            self,
+        return Shared(
             parameters=self._parameters if params is None else Parameters(params),
             definitions={**self._definitions, **changed} if changed else self._definitions,
             changed=changed,
             reader=self._reader,
-            save_version=save_version,
-            load_versions=load_versions or {},
-            inputs=inputs or {},
         )
 
     def for_use_in_run(self, name: str) -> Dataset:

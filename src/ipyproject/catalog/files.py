@@ -91,19 +91,21 @@ class FileDataset:
         """
         form = FORMATS[self.type_name]
         if form.load is None:
-            raise DatasetError(f"{self.type_name} only saves.", f"Open {self._storage.shown} itself to look at it.")
-        path, shown = self._path_to_load(version)
+            raise DatasetError(
+                f"{self.type_name} only saves.", f"Open {self._storage.display_path} itself to look at it."
+            )
+        path, where = self._path_to_load(version)
         with (
-            self._explained(f"{shown} can't be loaded", "Check the file, and `load_args` in its definition."),
+            self._dataset_errors(f"{where} can't be loaded", "Check the file, and `load_args` in its definition."),
             ExitStack() as at_end,
         ):
             opener = at_end.enter_context(closing(self._storage.reading(path, binary=form.binary)))
             try:
                 file = opener.open()
             except FileNotFoundError:
-                raise DatasetError(f"{shown} does not exist.", _MISSING_HINT) from None
+                raise DatasetError(f"{where} does not exist.", _MISSING_HINT) from None
             except IsADirectoryError:
-                raise DatasetError(f"{shown} is a folder.", "Is `versioned: true` missing?") from None
+                raise DatasetError(f"{where} is a folder.", "Is `versioned: true` missing?") from None
             data = form.load(file, dict(self._load_args))
             if hasattr(data, "__next__"):
                 return _chunks(data, at_end.pop_all())
@@ -129,8 +131,8 @@ class FileDataset:
         if form.suffix_argument and (suffix := _suffix(path)):
             save_args.setdefault(form.suffix_argument, suffix)
         with (
-            self._explained(
-                f"{self._shown(version)} can't be saved from a {type(data).__qualname__} as {self.type_name}",
+            self._dataset_errors(
+                f"{self._display_path(version)} can't be saved from a {type(data).__qualname__} as {self.type_name}",
                 "Return what this type writes, or change the type or `save_args` in its definition.",
             ),
             self._storage.replacing(path, binary=form.binary, levels_up=levels_up) as file,
@@ -157,21 +159,21 @@ class FileDataset:
 
     def __repr__(self) -> str:
         versioned = ", versioned=True" if self.versioned else ""
-        return f"FileDataset({self.type_name!r}, {self._storage.shown!r}{versioned})"
+        return f"FileDataset({self.type_name!r}, {self._storage.display_path!r}{versioned})"
 
     def _path_to_load(self, version: str | None) -> tuple[str, str]:
         """Return the path of the file, and how messages show it."""
         if not self.versioned:
             self._refuse_version(version)
-            return self._storage.path, self._shown()
+            return self._storage.path, self._display_path()
         version = version or self.load_version
         if version is None:
             version = next(self._newest_first(), None)
             if version is None:
-                raise DatasetError(f"{self._shown()} has no version yet.", _MISSING_HINT)
+                raise DatasetError(f"{self._display_path()} has no version yet.", _MISSING_HINT)
         elif not self._storage.exists(self._path_of(version)):
-            raise DatasetError(f"{self._shown()} has no version {version!r}.", self._newest_few())
-        return self._path_of(version), self._shown(version)
+            raise DatasetError(f"{self._display_path()} has no version {version!r}.", self._newest_few())
+        return self._path_of(version), self._display_path(version)
 
     def _version_to_save(self, version: str | None) -> str | None:
         if not self.versioned:
@@ -180,14 +182,16 @@ class FileDataset:
         version = version or self.save_version or datetime.now(UTC).strftime("%Y-%m-%dT%H.%M.%S.%fZ")
         if self._storage.exists(self._path_of(version)):
             raise DatasetError(
-                f"{self._shown()} has a version {version!r} already, and versions are never overwritten.",
+                f"{self._display_path()} has a version {version!r} already, and versions are never overwritten.",
                 "Save without naming a version to make a new one.",
             )
         return version
 
     def _refuse_version(self, version: str | None) -> None:
         if version is not None:
-            raise DatasetError(f"{self._shown()} is not versioned.", "Set `versioned: true`, or ask for no version.")
+            raise DatasetError(
+                f"{self._display_path()} is not versioned.", "Set `versioned: true`, or ask for no version."
+            )
 
     def _path_of(self, version: str) -> str:
         path = self._storage.path
@@ -204,12 +208,12 @@ class FileDataset:
         more = f" and {len(versions) - most} older" if len(versions) > most else ""
         return f"Newest versions: {', '.join(versions[:most]) or 'none'}{more}."
 
-    def _shown(self, version: str | None = None) -> str:
-        shown = self._storage.shown
-        return f"{shown}/{version}/{PurePosixPath(shown).name}" if version else shown
+    def _display_path(self, version: str | None = None) -> str:
+        path = self._storage.display_path
+        return f"{path}/{version}/{PurePosixPath(path).name}" if version else path
 
     @contextmanager
-    def _explained(self, what: str, hint: str) -> Iterator[None]:
+    def _dataset_errors(self, what: str, hint: str) -> Iterator[None]:
         """Turn whatever a library raises into one DatasetError."""
         try:
             yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ipyproject.catalog.catalog import Catalog
+from ipyproject.catalog.catalog import Catalog, Shared
 from ipyproject.catalog.dataset import Dataset, MemoryDataset
 from ipyproject.catalog.files import FileDataset, require_simple, require_versioned
 from ipyproject.catalog.parameters import is_parameter
@@ -13,23 +13,17 @@ from ipyproject.errors import DatasetError, DatasetNotFoundError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ipyproject.catalog.definitions import Definition, DefinitionReader
-    from ipyproject.catalog.parameters import Parameters
-
 
 class RunCatalog(Catalog):
     """A catalog that shares everything with the live one but its inputs, parameters and versions.
 
     What the run keeps in memory becomes part of the live catalog as it is saved. Two runs at a time don't see each
     other's: each loads what it saved itself, and the live catalog has what was saved last. Datasets set on this view
-    stay in it. Made by ``Catalog.for_run``; making it costs nothing that grows with the catalog.
+    stay in it. Made by `for_run`; making it costs nothing that grows with the catalog.
 
     Args:
         live: The catalog to share.
-        parameters: The run's parameters.
-        definitions: The run's definitions.
-        changed: Those of them that are not the live catalog's.
-        reader: What checked them.
+        shared: What the two have in common.
         save_version: The version that versioned datasets save, and load once they have saved.
         load_versions: Name -> version to load.
         inputs: Name -> data (or dataset) used instead of what the live catalog has.
@@ -43,18 +37,15 @@ class RunCatalog(Catalog):
         self,
         live: Catalog,
         *,
-        parameters: Parameters,
-        definitions: Mapping[str, Definition],
-        changed: Mapping[str, Definition],
-        reader: DefinitionReader,
+        shared: Shared,
         save_version: str,
         load_versions: Mapping[str, str],
         inputs: Mapping[str, Any],
     ) -> None:
-        super().__init__(inputs, definitions=definitions, reader=reader)
-        self._parameters = parameters
+        super().__init__(inputs, definitions=shared.definitions, reader=shared.reader)
+        self._parameters = shared.parameters
         self._live = live
-        self._changed_definitions = changed
+        self._changed_definitions = shared.changed
         self._save_version = require_simple(save_version)
         self._load_versions = {name: require_simple(version) for name, version in load_versions.items()}
         self._unpublished: dict[str, MemoryDataset] = {}
@@ -118,3 +109,37 @@ class RunCatalog(Catalog):
         if isinstance(dataset, FileDataset) and dataset.versioned:
             return dataset.with_versions(load=self._load_versions.get(name), save=self._save_version)
         return dataset
+
+
+def for_run(
+    live: Catalog,
+    *,
+    save_version: str,
+    load_versions: Mapping[str, str] | None = None,
+    inputs: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | None = None,
+    definitions: Mapping[str, Mapping[str, Any]] | None = None,
+) -> RunCatalog:
+    """Return the view of a catalog for one run.
+
+    Args:
+        live: The catalog.
+        save_version: The version that versioned datasets save, and load once they have saved.
+        load_versions: Name -> version to load, for versioned datasets.
+        inputs: Name -> data (or dataset) that this run uses instead of what the catalog has.
+        params: All parameters of this run, if they are not the catalog's.
+        definitions: All definitions of this run, if they are not the catalog's. They may change any key but the types:
+            a parameter given at run time never chooses which class is imported.
+
+    Raises:
+        DatasetNotFoundError: ``load_versions`` names no dataset.
+        DatasetError: ``load_versions`` names a dataset that is not versioned, or a version is no simple name.
+        CatalogError: A definition is not understood or has another type, or an input has a parameter's name.
+    """
+    return RunCatalog(
+        live,
+        shared=live.shared(params=params, definitions=definitions),
+        save_version=save_version,
+        load_versions=load_versions or {},
+        inputs=inputs or {},
+    )

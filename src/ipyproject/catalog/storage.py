@@ -42,7 +42,8 @@ class Storage:
         self._write_args = dict(self._options.pop("open_args_save", None) or {})
         if set("a+") & set(self._write_args.get("mode", "")):
             raise CatalogError(
-                f"{self.shown}: a file is always written as a whole, mode {self._write_args['mode']!r} can't be used.",
+                f"{self.display_path}: a file is always written as a whole, "
+                f"mode {self._write_args['mode']!r} can't be used.",
                 "Remove `mode` from `open_args_save`.",
             )
 
@@ -52,7 +53,7 @@ class Storage:
         return self._location[1]
 
     @property
-    def shown(self) -> str:
+    def display_path(self) -> str:
         """The path as messages show it: relative to the root, without a password."""
         with suppress(ValueError):
             return Path(self._filepath).relative_to(self._root).as_posix()
@@ -150,7 +151,7 @@ class Storage:
             raise
         except Exception as error:
             raise DatasetError(
-                f"{self.shown} can't be reached: {reason(error)}", "Check filepath, credentials and fs_args."
+                f"{self.display_path} can't be reached: {reason(error)}", "Check filepath, credentials and fs_args."
             ) from error
 
 

@@ -98,7 +98,7 @@ def _run(package_name: str | None, args: Sequence[str] | None) -> None:
             configure_project(package_name)
         app.main(args=list(args) if args is not None else None, prog_name=package_name or "ipyproject")
     except ProjectError as error:
-        click.echo(f"Error: {error.told()}", err=True)
+        click.echo(f"Error: {error.full_message()}", err=True)
         sys.exit(1)
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from ipyproject.errors import ProjectError, described
+from ipyproject.errors import ProjectError, format_error
 from ipyproject.history.tracebacks import trimmed_traceback
+from ipyproject.session.facade import core_of
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -45,11 +46,11 @@ class _NodeFailedError(click.ClickException):
     """A node failed: shown with the project's own lines, not with ours around them; the process exits with 1."""
 
     def __init__(self, error: BaseException, session: Session) -> None:
-        super().__init__(described(error))
+        super().__init__(format_error(error))
         self._error = error
         self._session = session
 
     def show(self, file: Any = None) -> None:
         """Write what it raised, in a few lines."""
-        told = trimmed_traceback(self._error, limit_line=LIMIT_LINE, mask=self._session.masked)
-        click.echo(told, file=file, err=True)
+        text = trimmed_traceback(self._error, limit_line=LIMIT_LINE, mask=core_of(self._session).masked)
+        click.echo(text, file=file, err=True)

@@ -29,7 +29,7 @@ class MomentType(click.ParamType):  # type: ignore[type-arg]  # generic only in 
         try:
             return moment(value)
         except ProjectError as error:
-            self.fail(error.told(), param, ctx)
+            self.fail(error.full_message(), param, ctx)
 
 
 class ConditionsType(click.ParamType):  # type: ignore[type-arg]  # generic only in newer clicks
@@ -42,7 +42,7 @@ class ConditionsType(click.ParamType):  # type: ignore[type-arg]  # generic only
         try:
             parameter_filter(value)
         except ProjectError as error:
-            self.fail(error.told(), param, ctx)
+            self.fail(error.full_message(), param, ctx)
         return value
 
 

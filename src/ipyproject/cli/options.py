@@ -23,7 +23,7 @@ class ParamsType(click.ParamType):  # type: ignore[type-arg]  # generic only in 
         try:
             return parse_params(value)
         except ProjectError as error:
-            self.fail(error.told(), param, ctx)
+            self.fail(error.full_message(), param, ctx)
 
 
 class NamesType(click.ParamType):  # type: ignore[type-arg]  # generic only in newer clicks

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ipyproject.config.explanation import Explanation
 from ipyproject.config.paths import KeyPath, copy_data, follow, is_same_data, split_path
-from ipyproject.config.plain import PlainReferences, UnusualReferenceError, named_keys
 from ipyproject.config.references import has_reference, referring_texts
+from ipyproject.config.simple_references import SimpleReferences, UnusualReferenceError, named_keys
 from ipyproject.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def resolve_references(
             else:
                 unknown.append(key)
         left = unknown
-    left = _resolve_plain(values, left, resolved)
+    left = _resolve_simple(values, left, resolved)
     if left:
         with _registered(kind.resolvers):
             resolution = _Resolution(values, kind, reached)
@@ -111,9 +111,9 @@ def resolve_references(
     return Resolved(resolved, values, reached)
 
 
-def _resolve_plain(values: Mapping[Any, Any], keys: Iterable[Any], resolved: dict[Any, Any]) -> list[Any]:
+def _resolve_simple(values: Mapping[Any, Any], keys: Iterable[Any], resolved: dict[Any, Any]) -> list[Any]:
     """Resolve the keys whose references are all plain, and return the others."""
-    plain = PlainReferences(values)
+    plain = SimpleReferences(values)
     others = []
     for key in keys:
         try:
@@ -240,9 +240,9 @@ class _Resolution:
             self._check(path, value)
         except (OmegaConfBaseException, ConfigError) as error:
             raise self._explanation.of(error, path, self._failure) from None
-        return self._plain(value, path)
+        return self._to_container(value, path)
 
-    def _plain(self, value: Any, path: KeyPath) -> Any:
+    def _to_container(self, value: Any, path: KeyPath) -> Any:
         from omegaconf import OmegaConf
 
         if not OmegaConf.is_config(value):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
+from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ipyproject.config.documents import read_document
@@ -13,9 +14,12 @@ from ipyproject.config.references import References
 from ipyproject.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
     from ipyproject.config.source import ConfFile, ConfSource
+    from ipyproject.memo import Memo
+
+    _Parsed = tuple[dict[Any, Any], frozenset[bytes], References]  # the last three of a Document
 
 # What the loader asks of the texts, so that data without any of it is never searched.
 MISSING_MARK = b"???"
@@ -78,12 +82,14 @@ class Stack(NamedTuple):
         origins: The file of each top-level key in force.
         envs: The env folders that were looked into.
         patterns: The file patterns that were looked for.
+        stamp: Stands for the files as they were then, if that was known.
     """
 
     layers: Sequence[Layer]
     origins: Mapping[Any, str]
     envs: Sequence[str]
     patterns: Sequence[str]
+    stamp: Hashable = None
 
 
 class Layers:
@@ -93,10 +99,11 @@ class Layers:
         source: Where the files are.
         envs: The folders in force, lowest first.
         patterns: File patterns of kinds, in place of ``<kind>*``, ``<kind>*/**`` and ``**/<kind>*``.
-        previous: Layers read before. A file that holds the same now is not parsed again, and a layer of the same files
-            is the very same one.
-        unchanged: Kinds whose files are known to be what they were for `previous`: they are not read again.
-        same_files: Whether the lists of files are known to be what they were for `previous`.
+        memo: What was read before. A file that holds the same now is not parsed again, and a layer of the same files is
+            the very same one.
+        stamp: Stands for the files as they are, if that is known: what was read under an equal one is not looked at
+            again.
+        stamped: Kinds of which that is so; lists of files it is of all kinds.
     """
 
     def __init__(
@@ -104,25 +111,19 @@ class Layers:
         source: ConfSource,
         envs: Sequence[str],
         patterns: Mapping[str, Sequence[str]],
-        previous: Layers | None = None,
+        memo: Memo,
         *,
-        unchanged: Collection[str] = (),
-        same_files: bool = False,
+        stamp: Hashable = None,
+        stamped: Collection[str] = (),
     ) -> None:
         self._source = source
         self._envs = tuple(envs)
         self._patterns = patterns
         self._files: dict[str, list[ConfFile]] = {}
         self._stacks: dict[str, Stack] = {}
-        # What loaders before had read, with the kinds of it that need not be read again. Layers and documents are taken
-        # over, never who has read them: what is kept does not grow with the number of loaders.
-        self._earlier: dict[str, Stack] = {}
-        self._unchanged: frozenset[str] = frozenset()
-        if previous is not None:
-            self._earlier = {**previous._earlier, **previous._stacks}  # noqa: SLF001 - one of this class
-            self._unchanged = frozenset(unchanged) & (previous._stacks.keys() | previous._unchanged)  # noqa: SLF001
-            if same_files:
-                self._files = dict(previous._files)  # noqa: SLF001
+        self._memo = memo
+        self._stamp = stamp
+        self._stamped = stamped
 
     def patterns(self, kind: str) -> Sequence[str]:
         """Return the file patterns of a kind, relative to an env folder and without suffix."""
@@ -140,20 +141,39 @@ class Layers:
         """
         found = self._stacks.get(kind)
         if found is None:
-            found = self._stacks[kind] = self._read(kind, self._earlier.get(kind))
-            self._earlier.pop(kind, None)
+            found = self._read(kind)
+            read = [key for layer in found.layers for key in _keys(layer)]
+            self._stacks[kind] = self._memo.put(("stack", kind), found, read)
         return found
 
-    def _read(self, kind: str, earlier: Stack | None) -> Stack:
+    def _read(self, kind: str) -> Stack:
+        stamp = self._stamp if kind in self._stamped else None
         places = (self._envs, tuple(self.patterns(kind)))
+        earlier: Stack | None = self._memo.last(("stack", kind))
         is_known = earlier is not None and places == (earlier.envs, earlier.patterns)
-        if earlier is not None and is_known and kind in self._unchanged:
+        if earlier is not None and is_known and stamp is not None and stamp == earlier.stamp:
             return earlier
-        known = _Known(() if earlier is None else earlier.layers)
-        layers = tuple(known.layer(files) for files in self._matching(kind))
-        if earlier is not None and is_known and all(map(_is, layers, earlier.layers)):
-            return earlier
-        return Stack(layers, {key: name for layer in layers for key, name in layer.origins.items()}, *places)
+        layers = tuple(self._layer(files) for files in self._matching(kind))
+        if earlier is not None and is_known and all(map(is_, layers, earlier.layers)):
+            return earlier._replace(stamp=stamp)
+        origins = {key: name for layer in layers for key, name in layer.origins.items()}
+        return Stack(layers, origins, *places, stamp)
+
+    def _layer(self, files: Iterable[ConfFile]) -> Layer:
+        """The layer of one env's files; the very one that was read before, if they hold the same."""
+        documents = tuple(self._document(file) for file in files)
+        return self._memo.get(_key(documents), lambda: _layer_of(documents))
+
+    def _document(self, file: ConfFile) -> Document:
+        content = file.read()
+        digest = sha256(content).digest()
+
+        def read() -> Document:
+            # A file that was renamed, or has the text of another one, is parsed once.
+            parsed = self._memo.get(("text", _format(file.name), digest), lambda: _parse(file.name, content))
+            return Document(file.name, digest, *parsed)
+
+        return self._memo.get(("document", file.name, digest), read)
 
     def _matching(self, kind: str) -> list[list[ConfFile]]:
         fits = _compile(self.patterns(kind)).fullmatch
@@ -161,7 +181,10 @@ class Layers:
 
     def _files_of(self, env: str) -> list[ConfFile]:
         if env not in self._files:
-            self._files[env] = self._source.files(env)
+            stamp, files = self._memo.last(("files", env)) or (None, [])
+            if self._stamp is None or stamp != self._stamp:
+                _, files = self._memo.put(("files", env), (self._stamp, self._source.files(env)))
+            self._files[env] = files
         return self._files[env]
 
 
@@ -175,50 +198,24 @@ def _translate(pattern: str) -> str:
     return escaped.replace(r"\*", "[^/]*").replace(r"\?", "[^/]")
 
 
-class _Known:
-    """Reads files, knowing what was read before.
-
-    Args:
-        layers: What was read of the same kind before.
-    """
-
-    def __init__(self, layers: Sequence[Layer]) -> None:
-        self._layers = layers
-        documents = [document for layer in layers for document in layer.documents]
-        self._documents = {(document.name, document.digest): document for document in documents}
-        self._parsed = {(_format(document.name), document.digest): document for document in documents}
-
-    def layer(self, files: Iterable[ConfFile]) -> Layer:
-        """Return the layer of one env's files; the very one that was read before, if they hold the same."""
-        documents = tuple(self._document(file) for file in files)
-        for layer in self._layers:
-            if len(layer.documents) == len(documents) and all(map(_is, layer.documents, documents)):
-                return layer
-        return _layer_of(documents)
-
-    def _document(self, file: ConfFile) -> Document:
-        content = file.read()
-        digest = sha256(content).digest()
-        document = self._documents.get((file.name, digest))
-        if document is not None:
-            return document
-        renamed = self._parsed.get((_format(file.name), digest))
-        return _read(file.name, content, digest) if renamed is None else renamed._replace(name=file.name)
+def _key(documents: Sequence[Document]) -> Hashable:
+    return ("layer", *map(id, documents))
 
 
-def _is(one: object, other: object) -> bool:
-    return one is other
+def _keys(layer: Layer) -> list[Hashable]:
+    """What a layer and its files are remembered under."""
+    return [_key(layer.documents), *(("document", document.name, document.digest) for document in layer.documents)]
 
 
 def _format(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _read(name: str, content: bytes, digest: bytes) -> Document:
+def _parse(name: str, content: bytes) -> _Parsed:
     values = read_document(content, name)
     may_refer = any(mark in content for mark in _REFERENCE_MARKS)
     marks = frozenset(mark for mark in _MARKS if mark in content)
-    return Document(name, digest, values, marks, References.of(values) if may_refer else References())
+    return values, marks, References.of(values) if may_refer else References()
 
 
 def _layer_of(documents: Sequence[Document]) -> Layer:

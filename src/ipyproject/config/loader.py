@@ -23,9 +23,10 @@ from ipyproject.config.paths import MISSING_VALUE, KeyPath, copy_data, dotted, i
 from ipyproject.config.references import References
 from ipyproject.config.source import open_source
 from ipyproject.errors import ConfigError, UnknownEnvError, did_you_mean
+from ipyproject.memo import Memo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
     from pathlib import Path
 
     from ipyproject.config.source import ConfSource
@@ -60,7 +61,7 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
     once, when its kind is first asked for. What ``loader[kind]`` returns is a fresh copy, the caller's to change.
 
     A loader made after another one gives what it would give without it, in less time: a file that holds the same is not
-    parsed again, and a kind that comes to the same is the very same object (see :meth:`resolved` and :meth:`same`).
+    parsed again, and a kind that comes to the same is the very same object (see :meth:`resolved`).
     References are resolved anew where a resolver could give another value.
 
     Args:
@@ -72,9 +73,10 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
             env folder, without suffix.
         resolvers: Functions behind ``${name:...}`` references, beside OmegaConf's own, `globals` and `runtime_params`.
         extra_params: Merged deeply over the parameters, before references are resolved.
-        previous: A loader made before, of whatever conf source and env. It is not kept.
-        files_unchanged: The caller knows that no file of the conf source was added, changed or removed since `previous`
-            was made: if it is of the same conf source, what that has read of `STANDARD_KINDS` is not looked at again.
+        memo: What loaders before have made, of whatever conf source and env.
+        files: Stands for the files of the conf source as they are: the caller knows that none was added, changed or
+            removed since a loader was made with an equal one. What such a loader has read of `STANDARD_KINDS` is not
+            looked at again.
 
     Raises:
         ConfigError: The conf source or its base folder is not there.
@@ -91,8 +93,8 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
         patterns: Mapping[str, Sequence[str]] | None = None,
         resolvers: Mapping[str, Callable[..., Any]] | None = None,
         extra_params: Mapping[str, Any] | None = None,
-        previous: ConfigLoader | None = None,
-        files_unchanged: bool = False,
+        memo: Memo | None = None,
+        files: Hashable = None,
     ) -> None:
         self.conf_source = conf_source.absolute()
         self.env = default_env if env is None else env
@@ -101,35 +103,25 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
         self._resolvers = dict(resolvers or {})
         self._extra_params = merge_params({}, extra_params or {})
         self._kinds: dict[str, _Read] = {}
-        # What loaders before made of the kinds that this one was not asked for yet.
-        self._earlier: dict[str, _Read] = {}
-        self._begin(default_env, previous, files_unchanged=files_unchanged)
-
-    def _begin(self, default_env: str, previous: ConfigLoader | None, *, files_unchanged: bool) -> None:
-        same_files = (
-            files_unchanged
-            and previous is not None
-            and (previous.conf_source, previous._base_env) == (self.conf_source, self._base_env)  # noqa: SLF001
-        )
-        if previous is not None and same_files:
-            self._source: ConfSource = previous._source  # noqa: SLF001 - one of this class
-            self._tops: list[str] = previous._tops  # noqa: SLF001
-        else:
-            self._source = open_source(self.conf_source, self._base_env)
-            self._tops = self._source.folders()
-        self._layers: Layers = Layers(
+        self._memo = memo if memo is not None else Memo()
+        stamp = None if files is None else (self.conf_source, base_env, files)
+        self._source, self._tops = self._opened(stamp)
+        self._layers = Layers(
             self._source,
             self._folders(default_env),
             self._patterns,
-            None if previous is None else previous._layers,  # noqa: SLF001
-            unchanged=STANDARD_KINDS if same_files else (),  # another kind may have been read at any time since
-            same_files=same_files,
+            self._memo,
+            stamp=stamp,
+            stamped=STANDARD_KINDS,  # another kind may have been read at any time since
         )
-        if previous is not None:
-            self._earlier = previous._made_so_far()  # noqa: SLF001
 
-    def _made_so_far(self) -> dict[str, _Read]:
-        return {**self._earlier, **self._kinds}
+    def _opened(self, stamp: Hashable) -> tuple[ConfSource, list[str]]:
+        """The conf source and its folders; an archive known to be the same is not opened again."""
+        known: tuple[Hashable, ConfSource, list[str]] | None = self._memo.last("source")
+        if known is None or stamp is None or known[0] != stamp:
+            source = open_source(self.conf_source, self._base_env)
+            known = self._memo.put("source", (stamp, source, source.folders()))
+        return known[1:]
 
     def _folders(self, default_env: str) -> list[str]:
         if self.env in self._tops:
@@ -163,18 +155,6 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
             ConfigError: As for ``loader[kind]``.
         """
         return self._read(kind).resolved.values
-
-    def same(self, kind: str, previous: ConfigLoader) -> bool:
-        """Tell whether a kind's configuration is the very object that a loader before has returned.
-
-        False also where that has never read the kind: what it would read now says nothing of what it was.
-
-        Raises:
-            ConfigError: As for ``loader[kind]``.
-        """
-        now = self._read(kind)
-        before = previous._kinds.get(kind)
-        return before is not None and before.resolved.values is now.resolved.values
 
     def __contains__(self, kind: object) -> bool:
         """Tell whether the kind is one of the standard ones, or has a file."""
@@ -222,7 +202,7 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
         """Return a loader of the same files, with `extra` merged deeply over this one's extra parameters."""
         other = copy(self)
         other._extra_params = merge_params(self._extra_params, extra)  # noqa: SLF001 - one of this class
-        other._earlier = self._made_so_far()  # noqa: SLF001
+        other._memo = self._memo.apart()  # noqa: SLF001
         other._kinds = {  # noqa: SLF001
             kind: read
             for kind, read in self._kinds.items()
@@ -240,13 +220,12 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
                     "Add such a file (.yml, .yaml, .json, .toml), or its patterns to CONFIG in settings.py.",
                 )
             stack = self._layers.stack(kind).layers
-            earlier = self._earlier.get(kind)
+            earlier: _Read | None = self._memo.last(("kind", kind))
             if earlier is not None and self._gives_the_same(kind, earlier, stack):
                 read = earlier._replace(stack=stack)
             else:
                 read = self._resolve(kind, stack, earlier)
-            self._kinds[kind] = read
-            self._earlier.pop(kind, None)
+            self._kinds[kind] = self._memo.put(("kind", kind), read)
         return read
 
     def _gives_the_same(self, kind: str, earlier: _Read, stack: Sequence[Layer]) -> bool:
@@ -301,7 +280,7 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
         else:
             resolved = Resolved({key: values[key] for key in wanted}, values, {})
         if earlier is not None:
-            resolved = resolved._replace(values=_kept(earlier.resolved.values, resolved.values))
+            resolved = resolved._replace(values=_same_objects(earlier.resolved.values, resolved.values))
         return _Read(files, self._extra_params, references, asked[0] if asked else None, resolved)
 
     def _globals(self, asking: str) -> Mapping[Any, Any]:
@@ -328,7 +307,7 @@ def _is(one: object, other: object) -> bool:
     return one is other
 
 
-def _kept(before: dict[Any, Any], now: dict[Any, Any]) -> dict[Any, Any]:
+def _same_objects(before: dict[Any, Any], now: dict[Any, Any]) -> dict[Any, Any]:
     """Return `before` if it is the same data as `now`, else `now` with those values of `before` that are."""
     try:
         same = {

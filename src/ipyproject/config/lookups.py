@@ -82,7 +82,7 @@ class RuntimeLookup:
             return
         self._asked = False
         inside_entry = len(path) > 1
-        if (inside_entry and path[-1] in _CLASS_KEYS) or _holds_class(_plain(value)):
+        if (inside_entry and path[-1] in _CLASS_KEYS) or _holds_class(_to_container(value)):
             raise ConfigError(
                 "parameters given at run time can't choose a dataset's type",
                 "Write the type in the catalog, in conf/<env> where it differs.",
@@ -106,7 +106,7 @@ def _escaped(value: Any) -> Any:
     return _REFERENCE.sub(r"\1\1\\${", value) if isinstance(value, str) else value
 
 
-def _plain(value: Any) -> Any:
+def _to_container(value: Any) -> Any:
     from omegaconf import OmegaConf
 
     return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipyproject.display.messages import counted
-from ipyproject.display.sessions import shown
+from ipyproject.display.sessions import format_value
 from ipyproject.display.tables import Rendering, Table, render
 
 if TYPE_CHECKING:
@@ -32,7 +32,10 @@ def render_changes(session: Session, *, seconds: float) -> Rendering:
     )
     rows = [("env", "", " -> ".join(changes.env))] if changes.env is not None else []
     rows += _named("module", changes.sources)
-    rows += [("parameter", name, f"{shown(old)} -> {shown(new)}") for name, old, new in changes.parameters[:MOST]]
+    rows += [
+        ("parameter", name, f"{format_value(old)} -> {format_value(new)}")
+        for name, old, new in changes.parameters[:MOST]
+    ]
     if more := len(changes.parameters) - MOST:
         rows += [("parameters", f"and {more} more", "")] if more > 0 else []
     rows += _named("dataset", changes.datasets)

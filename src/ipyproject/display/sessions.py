@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ipyproject.history import NodeRecord, RunRecord, SessionRecord
     from ipyproject.history.comparison import Difference
     from ipyproject.history.questions import SessionHistory
-    from ipyproject.session import Replay
+    from ipyproject.session import Replay, Session
 
 NONE = "-"
 SHORT_HASH = 12  # characters
@@ -46,7 +46,7 @@ def render_session(session: SessionHistory) -> Rendering:
     parts: list[Table | str] = [Table(("session", session.record.session_id), _session_rows(session.record))]
     logged = {**session.facts, **{metric.name: metric.value for metric in session.metrics}}
     if logged:
-        parts.append(Table(("logged", "value"), [(name, shown(value)) for name, value in logged.items()]))
+        parts.append(Table(("logged", "value"), [(name, format_value(value)) for name, value in logged.items()]))
     for run in session.runs:
         parts.append(_run_title(run))
         if nodes := session.nodes[run.run_id]:
@@ -62,7 +62,7 @@ def render_differences(before: str, after: str, differences: Sequence[Difference
     return render(f"A: {before}\nB: {after}", _difference_table(differences, "A", "B"))
 
 
-def render_replay(replay: Replay) -> Rendering:
+def render_replay(replay: Replay[Session]) -> Rendering:
     """What differs between a recorded session and the one that repeats it."""
     then, now = replay.plan.record.session_id, replay.session.session_id
     runs = counted(len(replay.plan.runs), "run")
@@ -74,10 +74,10 @@ def render_replay(replay: Replay) -> Rendering:
 
 def render_values(headers: tuple[str, str], values: Mapping[str, Any]) -> Rendering:
     """Names and values, one below the other."""
-    return render(Table(headers, [(name, shown(value)) for name, value in values.items()]))
+    return render(Table(headers, [(name, format_value(value)) for name, value in values.items()]))
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value as a short text; texts stand as they are."""
     if isinstance(value, dict) and value.keys() == {"$type", "$repr"}:
         return str(value["$repr"])
@@ -96,7 +96,7 @@ def params_in_short(params: Mapping[str, Any], prefix: str = "") -> str:
         if isinstance(value, dict) and value and value.keys() != {"$type", "$repr"}:
             parts.append(params_in_short(value, f"{prefix}{key}."))
         else:
-            text = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else shown(value)
+            text = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else format_value(value)
             parts.append(f"{prefix}{key}={text}")
     return ", ".join(parts)
 
@@ -113,11 +113,11 @@ def _difference_side(difference: Difference, value: Any) -> str:
     if difference.section == "timings":
         return _seconds(value)
     is_hash = difference.section == "configuration" or difference.name in {"commit", "diff_hash"}
-    return shown(value)[:SHORT_HASH] if is_hash else shown(value)
+    return format_value(value)[:SHORT_HASH] if is_hash else format_value(value)
 
 
 def _seconds(value: Any) -> str:
-    return f"{value * 1000:.1f} ms" if isinstance(value, float) else shown(value)
+    return f"{value * 1000:.1f} ms" if isinstance(value, float) else format_value(value)
 
 
 def _session_rows(record: SessionRecord) -> list[tuple[str, str]]:
@@ -158,9 +158,9 @@ def _outputs(node: NodeRecord) -> str:
     return ", ".join(f"{name} ({_size(facts)})" for name, facts in node.outputs.items()) or NONE
 
 
-def _size(facts: Mapping[str, Any]) -> str:
-    shape = " x ".join(map(str, facts["shape"])) if facts.get("shape") else facts.get("length", "")
-    return f"{facts.get('type', '?')} {shape}".strip()
+def _size(summary: Mapping[str, Any]) -> str:
+    shape = " x ".join(map(str, summary["shape"])) if summary.get("shape") else summary.get("length", "")
+    return f"{summary.get('type', '?')} {shape}".strip()
 
 
 def _run_in_short(run: RunRecord) -> str:

@@ -59,10 +59,10 @@ def render(*parts: Table | str) -> Rendering:
     """Return tables and paragraphs, one below the other, as text and as HTML."""
     text = "\n\n".join(part if isinstance(part, str) else table_text(part) for part in parts)
     html = "".join(f"<p>{_lines(part)}</p>" if isinstance(part, str) else table_html(part) for part in parts)
-    return Rendering(_shown(text), _shown(html))
+    return Rendering(_encodable(text), _encodable(html))
 
 
-def _shown(text: str) -> str:
+def _encodable(text: str) -> str:
     """A text that can be sent and printed: half of a character pair, which no encoding takes, becomes ``?``."""
     return text.encode("utf-8", "replace").decode("utf-8")
 

@@ -1,6 +1,6 @@
 """The record of sessions and runs: what was opened, with what, what ran, and how it ended."""
 
-from ipyproject.history.capture import process_facts
+from ipyproject.history.capture import process_info
 from ipyproject.history.comparison import ABSENT, Difference, compare_sessions, flattened
 from ipyproject.history.ids import new_id
 from ipyproject.history.moments import moment
@@ -47,7 +47,7 @@ __all__ = [
     "new_id",
     "open_history",
     "open_store",
-    "process_facts",
+    "process_info",
     "session",
     "sessions",
     "store_location",

@@ -1,4 +1,4 @@
-"""The facts about this process that a session's record begins with; each costs microseconds."""
+"""What is known of this process, as a session's record begins with it; each value costs microseconds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class ProcessFacts(TypedDict):
+class ProcessInfo(TypedDict):
     """The part of a `SessionRecord` that is about the process."""
 
     command_line: tuple[str, ...]
@@ -25,7 +25,7 @@ class ProcessFacts(TypedDict):
     platform: str
 
 
-def process_facts(command_line: Sequence[str] | None = None) -> ProcessFacts:
+def process_info(command_line: Sequence[str] | None = None) -> ProcessInfo:
     """Return what is known of this process.
 
     Args:

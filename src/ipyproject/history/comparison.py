@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ipyproject.history.values import plain
+from ipyproject.history.values import jsonable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -45,7 +45,7 @@ class Difference:
         """Return what JSON holds; a side that has nothing is left out."""
         sides = {"before": self.before, "after": self.after}
         return {"section": self.section, "name": self.name} | {
-            side: plain(value) for side, value in sides.items() if value is not ABSENT
+            side: jsonable(value) for side, value in sides.items() if value is not ABSENT
         }
 
 

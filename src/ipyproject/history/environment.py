@@ -17,7 +17,7 @@ VSCODE_NOTEBOOK = "__vsc_ipynb_file__"
 JUPYTER_SESSION = "JPY_SESSION_NAME"
 
 
-def kept_environment(names: Iterable[str] = (), *, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+def recorded_environment(names: Iterable[str] = (), *, environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment variables that a record keeps, sorted, with their secrets hidden.
 
     Args:

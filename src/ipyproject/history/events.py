@@ -17,7 +17,7 @@ from ipyproject.history.records import (
     as_document,
     from_document,
 )
-from ipyproject.history.values import ParameterDocument, plain
+from ipyproject.history.values import ParameterDocument, jsonable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -95,4 +95,4 @@ def _written(argument: Any) -> Any:
         return as_document(cast("SessionRecord", argument))
     if isinstance(argument, list):
         return [_written(each) for each in argument]
-    return plain(argument)
+    return jsonable(argument)

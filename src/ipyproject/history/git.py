@@ -55,7 +55,7 @@ _TOP = ("rev-parse", "--show-toplevel")
 _HEAD = ("rev-parse", "HEAD", "--abbrev-ref", "HEAD")
 
 
-class GitFacts(TypedDict, total=False):
+class GitState(TypedDict, total=False):
     """What is known; all of it is missing where there is no repository, or git can't or may not look at it.
 
     Attributes:
@@ -72,37 +72,37 @@ class GitFacts(TypedDict, total=False):
     diff_hash: str | None
 
 
-def start_git_facts(
+def start_git_state(
     root: Path,
-    then: Callable[[GitFacts], object] | None = None,
+    then: Callable[[GitState], object] | None = None,
     *,
     paths: Sequence[Path] = (),
     timeout: float = TIMEOUT_SECONDS,
-) -> Finding[GitFacts]:
-    """Ask git beside the main path; the arguments are those of `git_facts`.
+) -> Finding[GitState]:
+    """Ask git beside the main path; the arguments are those of `git_state`.
 
     Args:
         root: A folder.
-        then: Called in a thread with the facts, unless there are none.
+        then: Called in a thread with the state, unless there are none.
         paths: What is looked at.
         timeout: Seconds.
     """
 
-    def tell(facts: GitFacts) -> None:
-        if facts and then is not None:
-            then(facts)
+    def tell(state: GitState) -> None:
+        if state and then is not None:
+            then(state)
 
-    return Finding(lambda given_up: git_facts(root, paths, timeout=timeout, given_up=given_up, early=tell), tell)
+    return Finding(lambda given_up: git_state(root, paths, timeout=timeout, given_up=given_up, early=tell), tell)
 
 
-def git_facts(
+def git_state(
     root: Path,
     paths: Sequence[Path] = (),
     *,
     timeout: float = TIMEOUT_SECONDS,
     given_up: Event | None = None,
-    early: Callable[[GitFacts], object] | None = None,
-) -> GitFacts:
+    early: Callable[[GitState], object] | None = None,
+) -> GitState:
     """Return what git says about the repository that a folder lies in; never raises.
 
     Nothing is written, asked for, fetched, and no hook, monitor or other helper of the repository is started, but for
@@ -117,7 +117,7 @@ def git_facts(
         early: Called with commit, branch and whether anything differs, before what differs is looked into.
     """
     try:
-        return _Git(timeout, given_up or Event(), early).facts(root, paths)
+        return _Git(timeout, given_up or Event(), early).state(root, paths)
     except Exception:  # noqa: BLE001 - whatever a repository is like, a session opens in it
         return {}
 
@@ -151,14 +151,14 @@ class _Git:
         early: Called with what is known before the changes are looked into.
     """
 
-    def __init__(self, timeout: float, given_up: Event, early: Callable[[GitFacts], object] | None = None) -> None:
+    def __init__(self, timeout: float, given_up: Event, early: Callable[[GitState], object] | None = None) -> None:
         self._early = early
         self._deadline = monotonic() + timeout
         self._reserve = min(1.0, timeout / 4)  # seconds kept to ask for the commit alone
         self._given_up = given_up
         self._left = MAX_BYTES
 
-    def facts(self, root: Path, paths: Sequence[Path] = (), depth: int = 0) -> GitFacts:
+    def state(self, root: Path, paths: Sequence[Path] = (), depth: int = 0) -> GitState:
         until = self._deadline - self._reserve
         known = self._known(root, paths)
         if paths and not known:
@@ -169,18 +169,18 @@ class _Git:
         fields = output.decode("utf-8", "surrogateescape").split("\0")
         about = dict(field[2:].split(" ", 1) for field in fields if field.startswith("# branch."))
         oid, head = about["branch.oid"], about["branch.head"]
-        facts: GitFacts = {
+        state: GitState = {
             "commit": None if oid == "(initial)" else oid,
             "branch": None if head == "(detached)" else head,
         }
         changes = list(_changes(fields))
-        facts["dirty"] = bool(changes)
+        state["dirty"] = bool(changes)
         if changes and self._early is not None and not self._given_up.is_set():
-            self._early({**facts})  # hashing many files may take longer than anybody waits
-        facts["diff_hash"] = None
+            self._early({**state})  # hashing many files may take longer than anybody waits
+        state["diff_hash"] = None
         if changes and (top := self._top(root)):
-            facts["diff_hash"] = self._hash(top, changes, depth)
-        return facts
+            state["diff_hash"] = self._hash(top, changes, depth)
+        return state
 
     def _known(self, root: Path, paths: Sequence[Path]) -> list[str]:
         """Return those paths that lie in the repository: git would refuse the others, and with them all."""
@@ -195,7 +195,7 @@ class _Git:
         top = self._run(root, *_TOP, until=self._deadline)
         return None if top is None else Path(os.fsdecode(top.removesuffix(b"\n")))
 
-    def _head(self, root: Path) -> GitFacts:
+    def _head(self, root: Path) -> GitState:
         """Return what is known at once, where the status failed or took too long."""
         output = self._run(root, *_HEAD, until=self._deadline)
         if output is None:
@@ -218,7 +218,7 @@ class _Git:
                 return f"link {path.readlink()}"
             if stat.S_ISDIR(about.st_mode):
                 nested = depth < MAX_NESTED and (path / ".git").exists()
-                return f"folder {self.facts(path, depth=depth + 1) if nested else ''}"
+                return f"folder {self.state(path, depth=depth + 1) if nested else ''}"
             executable = bool(about.st_mode & stat.S_IXUSR)
             if not stat.S_ISREG(about.st_mode) or about.st_size > min(MAX_FILE, self._left) or self._is_over():
                 return f"large {executable} {about.st_size} {about.st_mtime_ns}"

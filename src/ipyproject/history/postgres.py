@@ -69,7 +69,7 @@ class PostgresDatabase(Database):
         self._within_transaction = False
         self._unsent: list[tuple[str, _Answer]] = []
         password = _checked_password(url, self.location)
-        with self._explained(password):
+        with self._store_errors(password):
             self._connection = self._connect(url)
         self._watch = _Watch(self._connection, self._seconds)
         self._composer = psycopg.ClientCursor(self._connection)
@@ -220,7 +220,7 @@ class PostgresDatabase(Database):
     def _waiting(self) -> Iterator[None]:
         """Wait for the answers to statements, but not for ever."""
         try:
-            with self._explained():
+            with self._store_errors():
                 yield
         except HistoryError:
             if self._watch.has_hung_up:
@@ -231,7 +231,7 @@ class PostgresDatabase(Database):
         return StoreBusyError(f"{self.location} does not answer.", "Check that the server is there and reachable.")
 
     @contextmanager
-    def _explained(self, password: str | None = None) -> Iterator[None]:
+    def _store_errors(self, password: str | None = None) -> Iterator[None]:
         """Turn psycopg's errors into ours."""
         import psycopg
 

@@ -68,6 +68,6 @@ def _located(project_path: str | Path | None, *, deleting: bool) -> tuple[Projec
             raise
         now = current.current_project() if project_path is None and current.has_project() else None
         location = store_location(Settings())
-        told = error.told().partition("\n")[0]
+        told = error.full_message().partition("\n")[0]
         warnings.warn(f"The settings can't be read ({told}); looking into {location}.", HistoryWarning, stacklevel=4)
         return now or read_project(find_project(project_path)), location

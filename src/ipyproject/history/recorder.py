@@ -128,7 +128,7 @@ class Recorder(BaseRecorder):
         self._store: SqlStore | None = None
         self._session_id = ""
         self._closed = False
-        self._kept: list[Event] = []  # what a new store would have to be told first
+        self._to_repeat: list[Event] = []  # what a new store would have to be told first
         self._pending: list[Event] = []  # not known to have been written
         self._nodes: defaultdict[str, list[NodeRecord]] = defaultdict(list)  # by their runs
         self._timer: Timer | None = None
@@ -252,7 +252,7 @@ class Recorder(BaseRecorder):
         if had_worked and not self._reopened and not isinstance(error, StoreBusyError):
             self._reopened = True
             try:
-                self._put([*self._kept, *self._pending])
+                self._put([*self._to_repeat, *self._pending])
             except Exception as again:  # noqa: BLE001 - as above
                 self._drop_store()
                 error = again
@@ -265,7 +265,7 @@ class Recorder(BaseRecorder):
     def _start_spooling(self, reason: str) -> None:
         self._drop_store()
         self._spooling = True
-        self._spool([*self._kept, *self._pending])
+        self._spool([*self._to_repeat, *self._pending])
         where = f"goes to {self._spooled} and is taken in by a later session" if self._spooled else "is lost"
         self._notices.append(f"The history of sessions can't be written: {reason} The record of this one {where}.")
 
@@ -274,13 +274,13 @@ class Recorder(BaseRecorder):
             spool = spool_of(self._location, root=self._root)
             begun, self._spooled = self._spooled, spool.write(self._session_id, events, begun=self._spooled)
             if begun and self._spooled is None:  # its disk is full, too: begin again elsewhere
-                self._spooled = spool.write(self._session_id, [*self._kept, *self._pending])
+                self._spooled = spool.write(self._session_id, [*self._to_repeat, *self._pending])
         except HistoryError:  # the store's name is wrong, so there is no place beside it
             self._spooled = None
         self._keep_pending()
 
     def _keep_pending(self) -> None:
-        self._kept += [event for event in self._pending if event.kind != "nodes_finished"]
+        self._to_repeat += [event for event in self._pending if event.kind != "nodes_finished"]
         self._pending = []
 
     def _leave_store(self) -> None:

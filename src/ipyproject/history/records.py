@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ipyproject.errors import message_of, type_name
-from ipyproject.history.values import plain
+from ipyproject.history.values import jsonable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -204,7 +204,7 @@ def _written(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, ErrorRecord):
         return {each.name: getattr(value, each.name) for each in fields(value)}
-    return plain(value)
+    return jsonable(value)
 
 
 def from_document(kind: type[Record], document: Mapping[str, Any]) -> Record:

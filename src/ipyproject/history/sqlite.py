@@ -91,7 +91,7 @@ class SqliteDatabase(Database):
         self._mend = mend
         self._lock = RLock()
         self._identity: tuple[int, int] | None = None
-        with self._explained():
+        with self._store_errors():
             if path is not None:
                 make_folder(path.parent)
             before = _identity(path)
@@ -115,7 +115,7 @@ class SqliteDatabase(Database):
             if self._connection.in_transaction:
                 yield self._connection
                 return
-            with self._explained():
+            with self._store_errors():
                 if not self.is_current():
                     raise StoreLostError(f"{self.location} was deleted or replaced while it was in use.")
                 try:
@@ -144,7 +144,7 @@ class SqliteDatabase(Database):
             self._connection.execute("ROLLBACK")
 
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        with self._lock, self._explained():
+        with self._lock, self._store_errors():
             return self._connection.execute(sql, parameters).fetchall()
 
     def tables(self) -> set[str]:
@@ -154,7 +154,7 @@ class SqliteDatabase(Database):
         import sqlite3
 
         deadline = monotonic() + BUSY_SECONDS
-        with self._lock, self._explained():
+        with self._lock, self._store_errors():
             while True:
                 try:  # where several processes start a new file at once, SQLite refuses this step without waiting
                     self._connection.execute("PRAGMA journal_mode=WAL")
@@ -178,7 +178,7 @@ class SqliteDatabase(Database):
             self._connection.close()
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _store_errors(self) -> Iterator[None]:
         """Turn SQLite's errors into ours."""
         import sqlite3
 

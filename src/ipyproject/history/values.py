@@ -7,10 +7,12 @@ import marshal
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from json.encoder import encode_basestring_ascii as _quoted
-from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ipyproject.memo import Memo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -41,7 +43,7 @@ def revived(value: Any) -> Any:
     return [revived(item) for item in value] if isinstance(value, list) else value
 
 
-def plain(value: Any) -> Any:
+def jsonable(value: Any) -> Any:
     """Return `value` as dicts, lists, strings, numbers, booleans and None.
 
     A mapping with keys that are numbers, booleans or None becomes ``{"$pairs": [[key, value], ...]}``.
@@ -49,10 +51,10 @@ def plain(value: Any) -> Any:
     What JSON can't hold (dates, paths, NaN, mappings with keys that aren't strings, ...) becomes
     ``{"$type": "pathlib.PosixPath", "$repr": "PosixPath('a')"}``; nothing is ever refused.
     """
-    return _plain(value, 0)
+    return _jsonable(value, 0)
 
 
-def _plain(value: Any, depth: int) -> Any:
+def _jsonable(value: Any, depth: int) -> Any:
     kind = type(value)
     held = value
     if kind is str or kind is bool or value is None:
@@ -64,13 +66,13 @@ def _plain(value: Any, depth: int) -> Any:
     elif isinstance(value, float) and math.isfinite(value):
         held = float(value)
     elif isinstance(value, (list, tuple)) and depth < MAX_DEPTH:
-        held = [_plain(item, depth + 1) for item in value]
+        held = [_jsonable(item, depth + 1) for item in value]
     elif isinstance(value, (dict, Mapping)) and depth < MAX_DEPTH and all(map(_is_text, value)):
-        held = {str.__str__(key): _plain(item, depth + 1) for key, item in value.items()}
+        held = {str.__str__(key): _jsonable(item, depth + 1) for key, item in value.items()}
     elif isinstance(value, (dict, Mapping)) and depth < MAX_DEPTH and all(map(_is_simple, value)):
-        held = {PAIRS: [[_plain(key, depth + 1), _plain(item, depth + 1)] for key, item in value.items()]}
+        held = {PAIRS: [[_jsonable(key, depth + 1), _jsonable(item, depth + 1)] for key, item in value.items()]}
     else:
-        held = _described(value)
+        held = _type_and_repr(value)
     return held
 
 
@@ -82,7 +84,7 @@ def _is_text(key: object) -> bool:
     return isinstance(key, str)
 
 
-def _described(value: Any) -> dict[str, str]:
+def _type_and_repr(value: Any) -> dict[str, str]:
     kind = type(value)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     try:
@@ -98,7 +100,7 @@ _canonical = json.JSONEncoder(separators=(",", ":"), sort_keys=True, check_circu
 
 def to_json(value: Any) -> str:
     """Return `value` (anything) as compact JSON text, plain ASCII."""
-    return _compact(plain(value))
+    return _compact(jsonable(value))
 
 
 def many_json(mappings: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -127,14 +129,14 @@ def _json_of(mapping: Mapping[str, Any], known: dict[bytes, str]) -> str:
 
 def content_hash(value: Any) -> tuple[str, str]:
     """Return the SHA-256 of `value`'s canonical JSON and that JSON; equal values have equal hashes."""
-    document = _canonical(plain(value))
+    document = _canonical(jsonable(value))
     return sha256(document.encode()).hexdigest(), document
 
 
 def parameter_rows(parameters: Mapping[str, Any]) -> list[ParameterRow]:
     """Return one row per leaf of `parameters`, keyed by its dotted path (``model.test_share``)."""
-    held = plain(parameters)
-    return list(_leaves(held, "")) if isinstance(held, dict) and not _is_described(held) else []
+    held = jsonable(parameters)
+    return list(_leaves(held, "")) if isinstance(held, dict) and not _is_type_and_repr(held) else []
 
 
 class _Part(NamedTuple):
@@ -162,22 +164,28 @@ class ParameterDocument:
     parts: Mapping[str, _Part]
 
     @classmethod
-    def of(cls, parameters: Mapping[str, Any], previous: ParameterDocument | None = None) -> ParameterDocument:
+    def of(cls, parameters: Mapping[str, Any], memo: Memo | None = None) -> ParameterDocument:
         """Return the document of some parameters.
 
         Args:
-            parameters: Nested; with `previous`, nobody may have changed a value since that was made.
-            previous: One that was made before: of the very same values it is taken over.
+            parameters: Nested; with `memo`, nobody may ever change a value in them.
+            memo: What was made before: of the very same values it is taken over.
         """
         if type(parameters) is not dict or "$type" in parameters or not all(map(_is_exact_text, parameters)):
             return cls(*content_hash(parameters), tuple(parameter_rows(parameters)), {})
-        known = previous.parts if previous is not None else {}
-        parts = {}
-        for key, value in parameters.items():
-            part = known.get(key)
-            parts[key] = part if part is not None and part.value is value else _part(key, value)
-        if previous and known and list(parts) == list(known) and all(map(is_, parts.values(), known.values())):
-            return previous
+        memo = memo or Memo()
+        return memo.of("document", parameters, lambda: cls._by_value(parameters, memo))
+
+    @classmethod
+    def _by_value(cls, parameters: Mapping[str, Any], memo: Memo) -> ParameterDocument:
+        parts = {
+            key: memo.get(("parameter", key, id(value)), partial(_part, key, value))
+            for key, value in parameters.items()
+        }
+        return memo.get(("parameters", *map(id, parts.values())), lambda: cls._joined(parts))
+
+    @classmethod
+    def _joined(cls, parts: Mapping[str, _Part]) -> ParameterDocument:
         text = f"{{{','.join([f'{_quoted(key)}:{parts[key].text}' for key in sorted(parts)])}}}"
         rows = tuple([row for part in parts.values() for row in part.rows])
         return cls(sha256(text.encode()).hexdigest(), text, rows, parts)
@@ -188,19 +196,19 @@ def _is_exact_text(key: object) -> bool:
 
 
 def _part(key: str, value: Any) -> _Part:
-    held = _plain(value, 1)
+    held = _jsonable(value, 1)
     return _Part(value, _canonical(held), tuple(_leaves({key: held}, "")))
 
 
 def _leaves(parameters: dict[str, Any], prefix: str) -> Iterator[ParameterRow]:
     for key, value in parameters.items():
-        if isinstance(value, dict) and value and not _is_described(value):
+        if isinstance(value, dict) and value and not _is_type_and_repr(value):
             yield from _leaves(value, f"{prefix}{key}.")
         else:
             yield _parameter_row(_text(prefix + key), value)
 
 
-def _is_described(value: dict[str, Any]) -> bool:
+def _is_type_and_repr(value: dict[str, Any]) -> bool:
     return value.keys() == {"$type", "$repr"}
 
 

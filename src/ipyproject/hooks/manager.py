@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from ipyproject.errors import ProjectCodeError, SettingsError, described, did_you_mean
+from ipyproject.errors import ProjectCodeError, SettingsError, format_error, did_you_mean
 from ipyproject.hooks import specs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from ipyproject.memo import Memo
 
 ENTRY_POINT_GROUP = "ipyproject.hooks"
 
@@ -35,8 +37,6 @@ class HookManager:
     """
 
     def __init__(self, hooks: Iterable[object] = (), disabled_plugins: Iterable[str] = ()) -> None:
-        hooks = tuple(hooks)
-        self._made_of = hooks, tuple(disabled_plugins), tuple(sys.path)
         manager = pluggy.PluginManager("ipyproject")
         for group in (specs.SessionSpecs, specs.RunSpecs, specs.NodeSpecs, specs.DatasetSpecs):
             manager.add_hookspecs(group)
@@ -52,15 +52,25 @@ class HookManager:
             name for name, caller in vars(manager.hook).items() if not name.startswith("_") and caller.get_hookimpls()
         }
 
-    def serves(self, hooks: Iterable[object], disabled_plugins: Iterable[str]) -> bool:
-        """Whether a manager made now, of these hooks, would be the same."""
-        mine, disabled, path = self._made_of
-        given = tuple(hooks)
-        return (
-            len(mine) == len(given)
-            and all(one is other for one, other in zip(mine, given, strict=True))
-            and (disabled, path) == (tuple(disabled_plugins), tuple(sys.path))
-        )
+    @classmethod
+    def of(cls, hooks: Iterable[object], disabled_plugins: Iterable[str], memo: Memo) -> HookManager:
+        """Return the manager of the session before where one made now would be the same.
+
+        Args:
+            hooks: As for the class.
+            disabled_plugins: As for the class.
+            memo: Has it; others are let go, since their hooks hold the code that they were made of.
+
+        Raises:
+            SettingsError: As for the class.
+        """
+        hooks, disabled = tuple(hooks), tuple(disabled_plugins)
+        # The hooks by what they are, not by what they call equal; their manager keeps the ids theirs.
+        made_of = (*map(id, hooks), disabled, tuple(sys.path))
+        known, manager = memo.last("hooks") or (None, None)
+        if manager is None or known != made_of:
+            _, manager = memo.put("hooks", (made_of, cls(hooks, disabled)))
+        return manager
 
     def listens(self, *names: str) -> bool:
         """Whether anybody listens to one of these hooks; callers skip their preparations where nobody does."""
@@ -101,7 +111,7 @@ def _register(manager: pluggy.PluginManager, hook: object, origin: str) -> None:
                 "Mark its methods (from ipyproject import hook_impl), or take it out of HOOKS.",
             )
     except (pluggy.PluginValidationError, TypeError, ValueError) as error:
-        raise SettingsError(f"{origin}: {described(error)}", "Mend the hook, or take it out of HOOKS.") from None
+        raise SettingsError(f"{origin}: {format_error(error)}", "Mend the hook, or take it out of HOOKS.") from None
 
 
 def _check_methods(manager: pluggy.PluginManager, hook: object, origin: str) -> None:
@@ -144,6 +154,6 @@ def _loaded(entry_point: EntryPoint) -> object:
         return entry_point.load()
     except Exception as error:
         raise SettingsError(
-            f"The plugin {entry_point.value!r} can't be imported: {described(error)}.",
+            f"The plugin {entry_point.value!r} can't be imported: {format_error(error)}.",
             "Update or uninstall it, or name its distribution in DISABLE_HOOKS_FOR_PLUGINS.",
         ) from error

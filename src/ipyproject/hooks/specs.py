@@ -49,7 +49,7 @@ class RunSpecs:
 
     @hook_spec
     def after_pipeline_run(
-        self, run_id: str, run_result: Any, pipeline: Pipeline, catalog: Catalog, session: SessionInfo
+        self, run_id: str, run_result: Mapping[str, Any], pipeline: Pipeline, catalog: Catalog, session: SessionInfo
     ) -> None:
         """Called after the last node of a run that completed."""
 

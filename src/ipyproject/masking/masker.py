@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ipyproject.masking.command_lines import masked_command_line, masked_line
 from ipyproject.masking.data import Masking
 from ipyproject.masking.text import HIDDEN, hide, masked_text, secret_spans
+from ipyproject.memo import Memo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -89,23 +90,16 @@ class Masker:
 
     Args:
         known: Secrets that are hidden wherever they stand.
-        previous: A masker before: data that never changes and that it has looked through is not looked through again.
-            Of its secrets only those that are in this one's data are known. It is not kept.
+        memo: What maskers before have found in data that never changes: it is not looked through again. Of their
+            secrets only those that are in this one's data are known.
     """
 
-    def __init__(self, known: Iterable[str] = (), *, previous: Masker | None = None) -> None:
+    def __init__(self, known: Iterable[str] = (), *, memo: Memo | None = None) -> None:
         self._lock = Lock()
         self._known: frozenset[str] = frozenset()
-        # Compiled when first needed, and then for these secrets.
-        self._compiled: tuple[frozenset[str], tuple[re.Pattern[str], ...]] = (frozenset(), ())
+        self._memo = memo if memo is not None else Memo()
         self._learned: dict[_Place, _Learned] = {}
-        self._learned_before: dict[_Place, _Learned] = {}
-        # What such data looks like masked, while just these secrets are known.
-        self._masked: tuple[frozenset[str], dict[_Place, tuple[Any, Any]]] = (frozenset(), {})
-        if previous is not None:
-            self._compiled = previous._compiled  # noqa: SLF001 - one of this class
-            self._learned_before = previous._learned  # noqa: SLF001
-            self._masked = previous._masked  # noqa: SLF001
+        self._fixed: dict[int, Any] = {}  # the whole of what was learned as such
         self._learn(known)
 
     def learn(self, data: Any, *, fixed: bool = False) -> None:
@@ -117,8 +111,8 @@ class Masker:
         """
         found: list[str] = []
         if fixed and _is_divisible(data):
-            for key, value in data.items():
-                found += self._learned_of("named", key, value, _secrets_in)
+            found += self._learned_of("named", data, _secrets_in)
+            self._fixed[id(data)] = data
         else:
             found += _secrets_in(data)
         self._learn(found)
@@ -134,20 +128,23 @@ class Masker:
         if not fixed:
             self._learn(_credential_texts(credentials))
             return
-        found: list[str] = []
-        for key, value in credentials.items():
-            found += self._learned_of("all", key, value, _credential_texts)
-        self._learn(found)
+        self._learn(self._learned_of("all", credentials, _credential_texts))
 
     def _learned_of(
-        self, way: str, key: Any, value: Any, find: Callable[[dict[Any, Any]], Iterable[str]]
-    ) -> tuple[str, ...]:
-        place = _place(way, key, value)
-        learned = self._learned_before.get(place)
-        if learned is None:
-            learned = _Learned(value, tuple(find({key: value})))
-        self._learned[place] = learned
-        return learned.secrets
+        self, way: str, data: Mapping[Any, Any], find: Callable[[dict[Any, Any]], Iterable[str]]
+    ) -> list[str]:
+        """Find the secrets in data that never changes, in each of its values once."""
+
+        def by_value() -> dict[_Place, _Learned]:
+            return {_place(way, key, value): learned(key, value) for key, value in data.items()}
+
+        def learned(key: Any, value: Any) -> _Learned:
+            place = _place(way, key, value)
+            return self._memo.get(("secrets", *place), lambda: _Learned(value, tuple(find({key: value}))))
+
+        found = self._memo.of(("secrets", way), data, by_value)
+        self._learned.update(found)
+        return [secret for one in found.values() for secret in one.secrets]
 
     def text(self, text: str) -> str:
         """Return a text with its secrets hidden: the known ones, and what `masked_text` finds."""
@@ -168,6 +165,11 @@ class Masker:
 
         What was learned as `fixed` is masked once.
         """
+        if name is None and id(value) in self._fixed:
+            return self._memo.of(("all masked", self._known), value, lambda: self._masked_by_value(value))
+        return self._masked_by_value(value, name)
+
+    def _masked_by_value(self, value: Any, name: str | None = None) -> Any:
         if name is None and _is_divisible(value):
             places = {key: _place("named", key, item) for key, item in value.items()}
             if not self._learned.keys().isdisjoint(places.values()):
@@ -176,10 +178,10 @@ class Masker:
 
     def _fixed_data(self, values: dict[Any, Any], places: Mapping[Any, _Place]) -> Any:
         """Mask a mapping of values that are fixed, or some of which are: one at a time."""
-        secrets, masked = self._masked
-        if secrets != self._known:
-            secrets, masked = self._known, {}
-        kept: dict[_Place, tuple[Any, Any]] = {}
+        # What such data looks like masked, while just these secrets are known.
+        secrets = self._known
+        masked: dict[_Place, tuple[Any, Any]] = self._memo.last(("masked", secrets)) or {}
+        fixed: dict[_Place, tuple[Any, Any]] = {}
         result: dict[Any, Any] = {}
         for key, value in values.items():
             place = places[key]
@@ -187,9 +189,9 @@ class Masker:
             if one[1] == HIDDEN:  # it can't be looked at
                 return HIDDEN
             if place in self._learned:
-                kept[place] = one
+                fixed[place] = one
             result.update(one[1])
-        self._masked = (secrets, kept)
+        self._memo.put(("masked", secrets), fixed)
         same = len(result) == len(values) and all(key in result and result[key] is values[key] for key in values)
         return values if same else result
 
@@ -207,11 +209,8 @@ class Masker:
                 self._known |= set(sorted(new, key=len)[: max(0, MAX_KNOWN - len(self._known))])
 
     def _patterns(self) -> tuple[re.Pattern[str], ...]:
-        known, (compiled_for, patterns) = self._known, self._compiled
-        if compiled_for != known:
-            patterns = _patterns(known)
-            self._compiled = (known, patterns)
-        return patterns
+        known = self._known
+        return self._memo.get(("patterns", known), lambda: _patterns(known))
 
 
 def _is_divisible(data: Any) -> bool:

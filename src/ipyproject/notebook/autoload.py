@@ -32,13 +32,13 @@ def open_at_startup(shell: InteractiveShell, magics: ProjectMagics) -> None:
     except ProjectNotFoundError:
         return
     except ProjectError as error:
-        magics.announce(error.told())
+        magics.announce(error.full_message())
         return
     try:
         magics.announce(str(magics.open_and_describe("")))
     except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001
         # Whatever it is, the kernel must start, and the user must see it.
-        told = error.told() if isinstance(error, ProjectError) else "".join(format_exception(error))
+        told = error.full_message() if isinstance(error, ProjectError) else "".join(format_exception(error))
         magics.announce(f"{type(error).__name__}: {told}\n%reload_project opens the project once that is mended.")
 
 

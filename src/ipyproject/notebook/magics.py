@@ -22,6 +22,7 @@ from ipyproject.config import PARAMS_HELP, parse_params
 from ipyproject.errors import ProjectError, SessionError
 from ipyproject.notebook.arguments import split_line
 from ipyproject.notebook.imported import ImportWatch
+from ipyproject.session.facade import core_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,7 +118,7 @@ class ProjectMagics(Magics):
         if options.auto or options.no_auto:
             self.auto = options.auto
         if options.conf_source:  # wherever the working directory is by then
-            options.conf_source = str(current.open_sessions()[-1].conf_source)
+            options.conf_source = str(core_of(current.open_sessions()[-1]).conf_source)
         self._last = options
         return said
 
@@ -157,7 +158,7 @@ class ProjectMagics(Magics):
         except SessionError:
             self._watch = type(self._watch)()  # a run is going on: later
         except ProjectError as error:
-            print(f"Not reloaded: {error.told()}")  # noqa: T201
+            print(f"Not reloaded: {error.full_message()}")  # noqa: T201
         else:
             _say(said)
 

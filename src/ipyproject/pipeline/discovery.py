@@ -5,12 +5,12 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Mapping
 from pathlib import Path
-from reprlib import repr as shown
+from reprlib import repr as short_repr
 from typing import TYPE_CHECKING
 
 from ipyproject.current import current_project
 from ipyproject.errors import PipelineError
-from ipyproject.importing import explained, import_project_module
+from ipyproject.importing import import_project_module, project_code_errors
 from ipyproject.pipeline.pipeline import Pipeline
 from ipyproject.pipeline.registry import PipelineRegistry
 
@@ -65,7 +65,7 @@ def load_pipelines(project: Project) -> PipelineRegistry:
     """
     name = f"{project.package_name}.pipeline_registry"
     module = import_project_module(name, project, optional=True)
-    with explained("registering the pipelines", project):
+    with project_code_errors("registering the pipelines", project):
         registered = find_pipelines() if module is None else _registered(module)
         if DEFAULT not in registered:
             registered = {DEFAULT: Pipeline(registered.values())} | registered
@@ -95,7 +95,7 @@ def _registered(module: ModuleType) -> dict[str, Pipeline]:
     registered = register()
     if not isinstance(registered, Mapping):
         raise PipelineError(
-            f"register_pipelines() in {module.__file__} returned {shown(registered)}.",
+            f"register_pipelines() in {module.__file__} returned {short_repr(registered)}.",
             "Return a dict: name -> Pipeline.",
         )
     # The sum of no pipelines at all is Python's 0.
@@ -103,7 +103,8 @@ def _registered(module: ModuleType) -> dict[str, Pipeline]:
     for name, pipeline in given.items():
         if not isinstance(name, str) or not isinstance(pipeline, Pipeline):
             raise PipelineError(
-                f"register_pipelines() in {module.__file__} returned {shown(pipeline)} under {name!r}: no Pipeline.",
+                f"register_pipelines() in {module.__file__} returned "
+                f"{short_repr(pipeline)} under {name!r}: no Pipeline.",
                 "Write Pipeline([...]).",
             )
     return dict(given)
@@ -116,8 +117,10 @@ def _created(module: ModuleType, project: Project) -> Pipeline:
             f"{module.__name__} has no function create_pipeline().",
             "Add one that returns a Pipeline (import it in the __init__.py), or let the name begin with '_'.",
         )
-    with explained(f"creating the pipeline of {module.__name__}", project):
+    with project_code_errors(f"creating the pipeline of {module.__name__}", project):
         pipeline = create()
     if not isinstance(pipeline, Pipeline):
-        raise PipelineError(f"create_pipeline() in {module.__file__} returned {shown(pipeline)}.", "Return a Pipeline.")
+        raise PipelineError(
+            f"create_pipeline() in {module.__file__} returned {short_repr(pipeline)}.", "Return a Pipeline."
+        )
     return pipeline

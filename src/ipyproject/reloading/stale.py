@@ -9,7 +9,6 @@ from ipyproject.reloading.naming import with_parents
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
-    from collections.abc import Set as AbstractSet
 
     from ipyproject.reloading.naming import NamedModules
 

@@ -16,8 +16,8 @@ from ipyproject.errors import (
     PipelineError,
     ProjectCodeError,
     SettingsError,
-    described,
     did_you_mean,
+    format_error,
 )
 from ipyproject.pipeline.node import plain_name
 
@@ -268,7 +268,7 @@ def make_runner(runner: str | type | Runner) -> Runner:
     try:
         made = runner()
     except Exception as error:  # abstract, needs arguments, or raises
-        raise SettingsError(f"The runner {runner!r} can't be made: {described(error)}", "Mend it.") from error
+        raise SettingsError(f"The runner {runner!r} can't be made: {format_error(error)}", "Mend it.") from error
     if not isinstance(made, Runner):
         raise SettingsError(f"{runner!r} is no runner.", "Derive it from ipyproject.runners.Runner.")
     return made
@@ -286,7 +286,7 @@ def _runner_class(name: str) -> type:
         found = getattr(importlib.import_module(module_name), class_name)
     except Exception as error:
         raise SettingsError(
-            f"The runner {name!r} can't be imported: {described(error)}", "Mend its name, or its module."
+            f"The runner {name!r} can't be imported: {format_error(error)}", "Mend its name, or its module."
         ) from error
     if not isinstance(found, type):
         raise SettingsError(f"{name} is no class.", "Name a class derived from ipyproject.runners.Runner.")

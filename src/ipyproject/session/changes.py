@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ipyproject.history import ABSENT, flattened
 from ipyproject.history.comparison import differences
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ipyproject.catalog import Catalog
+    from ipyproject.context import Context
     from ipyproject.pipeline import Node, PipelineRegistry
     from ipyproject.reloading import LoadedCode
-    from ipyproject.session.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Changes:
     doubled: tuple[tuple[str, ...], ...] = ()
 
 
-def compare_opened(before: Facts | None, now: Facts, executed: Mapping[str, str], names: Rebinding) -> Changes:
+def compare_opened(before: Inventory | None, now: Inventory, executed: Mapping[str, str], names: Rebinding) -> Changes:
     """Compare a session with the one before; without one, only say what was executed."""
     if before is None:
         return Changes(executed, now.modules, names=names, outdated=now.outdated)
@@ -89,9 +89,27 @@ def compare_opened(before: Facts | None, now: Facts, executed: Mapping[str, str]
     )
 
 
+class Compared(Protocol):
+    """What of an open session is looked at."""
+
+    @property
+    def env(self) -> str:
+        """The env."""
+
+    @property
+    def pipelines(self) -> PipelineRegistry:
+        """Name -> pipeline."""
+
+    def load_context(self) -> Context:
+        """Return the context."""
+
+    def as_recorded(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return values with their secrets hidden."""
+
+
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What two sessions are compared by; kept from the first when it is closed.
+class Inventory:
+    """What of two sessions is compared; taken from the first when it is closed.
 
     Attributes:
         env: The env.
@@ -114,8 +132,8 @@ class Facts:
     pipelines: PipelineRegistry
 
     @classmethod
-    def of(cls, session: Session, code: LoadedCode | None) -> Facts:
-        """Take down the facts of an open session.
+    def of(cls, session: Compared, code: LoadedCode | None) -> Inventory:
+        """Take down what an open session has.
 
         Args:
             session: The session.
@@ -139,7 +157,7 @@ def _source_changes(before: Mapping[str, str], now: Mapping[str, str]) -> NameCh
     return NameChanges.between(before, now) if before and before is not now else NameChanges()
 
 
-def _parameter_changes(before: Facts, now: Facts) -> tuple[tuple[str, Any, Any], ...]:
+def _parameter_changes(before: Inventory, now: Inventory) -> tuple[tuple[str, Any, Any], ...]:
     if before.params is now.params:
         return ()
     return tuple(differences(flattened(before.recorded(before.params)), flattened(now.recorded(now.params))))

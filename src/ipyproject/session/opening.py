@@ -6,49 +6,35 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from ipyproject import current
+from ipyproject.bootstrap import make_current, unchanged_on_failure
 from ipyproject.config import ConfigLoader
 from ipyproject.errors import ConfigError
 from ipyproject.history import NullRecorder, Recorder
-from ipyproject.history.environment import kept_environment
+from ipyproject.history.environment import recorded_environment
 from ipyproject.history.project_store import store_location
-from ipyproject.session.facts import session_record
+from ipyproject.masking import Masker
+from ipyproject.memo import Memo
+from ipyproject.project import find_project, read_project
+from ipyproject.session.core import SessionCore
+from ipyproject.session.facade import core_of
 from ipyproject.session.origin import Origin
+from ipyproject.session.provenance import session_record
 from ipyproject.session.record import SessionBook
+from ipyproject.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Hashable, Mapping
 
-    from ipyproject.context import FrozenParams
-    from ipyproject.history.values import ParameterDocument
-    from ipyproject.hooks import HookManager
-    from ipyproject.masking import Masker
     from ipyproject.project import Project
+    from ipyproject.session.facade import Facade
     from ipyproject.settings import Settings
 
 ENV_VARIABLE = "IPYPROJECT_ENV"
 
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What a session leaves to the next one on its project, which makes nothing again that is the same.
-
-    Attributes:
-        config: Its configuration.
-        masker: Knows the secrets of that.
-        hooks: Its hooks.
-        params: Its context's parameters; None if it has loaded none.
-        files_unchanged: No file of the configuration has changed since it was opened.
-        document: Its parameters as its record has them.
-    """
-
-    config: ConfigLoader
-    masker: Masker
-    hooks: HookManager
-    params: FrozenParams | None
-    files_unchanged: bool
-    document: ParameterDocument | None = None
+S = TypeVar("S", bound="Facade")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +47,51 @@ class Opening:
     conf_source: str | Path | None = None
     origin: Origin = field(default_factory=Origin)
 
-    def config(self, project: Project, settings: Settings, kept: Kept | None) -> ConfigLoader:
-        """Return the configuration of the project as it is asked for.
+    @classmethod
+    def of(
+        cls,
+        save_on_close: bool,  # noqa: FBT001  (in the order of Session.create)
+        env: str | None,
+        extra_params: Mapping[str, Any] | None,
+        conf_source: str | Path | None,
+        origin: Origin | None,
+    ) -> Self:
+        """Return what was asked for, with the defaults for what was not."""
+        return cls(save_on_close, env, extra_params or {}, conf_source, origin or Origin())
+
+    def prepare(
+        self,
+        make: Callable[[SessionCore], S],
+        project: Project,
+        settings: Settings,
+        memo: Memo,
+        files: Hashable = None,
+    ) -> S:
+        """Make a session on the current project; its record is opened by :meth:`SessionCore.begin`.
+
+        A reload needs the two apart: the new session must be whole before the previous one is closed.
 
         Args:
-            project: The project.
+            make: Makes the session that users hold, of its core.
+            project: The current project.
             settings: Its settings.
-            kept: What there is of the session before.
+            memo: What the sessions before have made.
+            files: Stands for the files of the configuration as they are; None where nobody looked.
+
+        Raises:
+            ProjectError: The configuration or a hook can't be used; no session is open.
+        """
+        memo.begin()
+        masker = Masker(memo=memo)
+        config = self._config(project, settings, memo, files)
+        book = self._book(project, settings, config, masker, memo)
+        core = SessionCore(project, settings, config, book, masker, memo, files)
+        session = make(core)
+        core.introduce(session)
+        return session
+
+    def _config(self, project: Project, settings: Settings, memo: Memo, files: Hashable) -> ConfigLoader:
+        """Return the configuration of the project as it is asked for.
 
         Raises:
             ConfigError: There is no such conf source or env.
@@ -80,21 +104,45 @@ class Opening:
             patterns=settings.config.patterns,
             resolvers=settings.config.resolvers,
             extra_params=self.extra_params,
-            previous=kept.config if kept is not None else None,
-            files_unchanged=kept is not None and kept.files_unchanged,
+            memo=memo,
+            files=files,
         )
 
-    def book(
-        self, project: Project, settings: Settings, config: ConfigLoader, masker: Masker, kept: Kept | None = None
+    def _book(
+        self, project: Project, settings: Settings, config: ConfigLoader, masker: Masker, memo: Memo
     ) -> SessionBook:
         """Return where a session takes down what it knows; nothing is written before it is opened."""
         masker.learn(self.extra_params)
-        masker.learn({name: os.environ[name] for name in kept_environment(settings.session_environment)})
+        masker.learn({name: os.environ[name] for name in recorded_environment(settings.session_environment)})
         with suppress(ConfigError):  # said when the context is loaded; here only secrets are looked for
             masker.learn_credentials(config.resolved("credentials"), fixed=True)
         record = session_record(project, settings, config, self.extra_params, self.origin)
         recorder = Recorder(store_location(settings), root=project.root) if self.save_on_close else NullRecorder()
-        return SessionBook(record, recorder, masker, kept.document if kept is not None else None)
+        return SessionBook(record, recorder, masker, memo)
+
+
+def open_session(make: Callable[[SessionCore], S], opening: Opening, project_path: str | Path | None) -> S:
+    """Open a session, as :meth:`ipyproject.Session.create` says.
+
+    Args:
+        make: Makes the session that users hold, of its core.
+        opening: What is asked for.
+        project_path: A folder in the project. By default the current project, else the one found upward from the
+            working directory.
+
+    Raises:
+        ProjectError: The project, its settings or its configuration can't be used; no session was opened.
+    """
+    with unchanged_on_failure():
+        if project_path is not None or not current.has_project():
+            project = read_project(find_project(project_path))
+            settings = make_current(project)
+        else:
+            project = current.current_project()
+            settings = load_settings(project)
+        session = opening.prepare(make, project, settings, Memo())
+    core_of(session).begin()
+    return session
 
 
 def conf_source_of(asked_for: str | Path | None, settings: Settings, project: Project) -> Path:

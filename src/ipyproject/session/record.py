@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ipyproject.history import BaseRecorder
     from ipyproject.masking import Masker
+    from ipyproject.memo import Memo
 
 
 PARAMETERS_SECONDS = 0.1  # how long a run waits for its parameters to be on record
@@ -46,17 +47,15 @@ class SessionBook:
         record: What is known as the session opens.
         recorder: Where the record is written.
         masker: Hides secrets in it.
-        before: The parameters as the session before took them down: what is the same is not made again.
+        memo: What sessions before have taken down: what is the same is not made again.
     """
 
-    def __init__(
-        self, record: SessionRecord, recorder: BaseRecorder, masker: Masker, before: ParameterDocument | None = None
-    ) -> None:
+    def __init__(self, record: SessionRecord, recorder: BaseRecorder, masker: Masker, memo: Memo | None = None) -> None:
         self._record = masked_record(record, masker)
         self._recorder = MaskingRecorder(recorder, masker)
         self._masker = masker
         self._keeps = recorder.keeps
-        self._document = before
+        self._memo = memo
         self._taking_down: Finding[ParameterDocument] | None = None  # the parameters
         self._waiting: list[Callable[[], None]] | None = []
         self._lock = RLock()
@@ -69,11 +68,6 @@ class SessionBook:
     def record(self) -> SessionRecord:
         """The session's record as it is now."""
         return self._record
-
-    @property
-    def document(self) -> ParameterDocument | None:
-        """The parameters as they were last taken down, by this session or one before it."""
-        return self._document
 
     @property
     def runs(self) -> tuple[RunRecord, ...]:
@@ -125,8 +119,7 @@ class SessionBook:
 
     def _take_down(self, resolved: Mapping[str, Any]) -> None:
         def document(_: object) -> ParameterDocument:
-            self._document = ParameterDocument.of(self._masker.data(resolved), self._document)
-            return self._document
+            return ParameterDocument.of(self._masker.data(resolved), self._memo)
 
         session_id = self._record.session_id
         if _is_few(resolved):

@@ -16,9 +16,10 @@ from ipyproject.interrupts import Interrupts
 from ipyproject.project import find_project, read_project
 from ipyproject.reloading import Holding, Load, LoadedCode, Rebinding, Snapshot, held_modules, plan_rebinding
 from ipyproject.reloading.libraries import outside_modules
-from ipyproject.session.changes import Facts, compare_opened
-from ipyproject.session.opening import Kept, Opening, conf_source_of
-from ipyproject.session.origin import Origin
+from ipyproject.memo import Memo
+from ipyproject.session.changes import Inventory, compare_opened
+from ipyproject.session.facade import core_of
+from ipyproject.session.opening import Opening, conf_source_of
 from ipyproject.session.session import Session
 from ipyproject.settings import KEEP, reload_keep
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from ipyproject.project import Project
     from ipyproject.reloading import Lost, RebindingPlan
     from ipyproject.reloading.observation import Observation
+    from ipyproject.session.core import SessionCore
+    from ipyproject.session.origin import Origin
 
 
 def reload_project(
@@ -76,7 +79,7 @@ def reload_project(
     """
     __tracebackhide__ = True
     interrupts = Interrupts()
-    opening = Opening(save_on_close, env, extra_params or {}, conf_source, origin or Origin())
+    opening = Opening.of(save_on_close, env, extra_params, conf_source, origin)
     reload: _Reload | None = None
     try:
         with interrupts, _uncollected(), current.only_reload(interrupts.let_through):
@@ -86,13 +89,13 @@ def reload_project(
                 project = before.project_at(project_path)
                 reload = _Reload(before, project, opening, interrupts, full=full, names=names, imported=imported)
                 reload.publish = publish or reload.publish
-            session = reload.open()
+            reload.open()
     except KeyboardInterrupt:
         done = reload is not None and reload.is_done
         raise Interrupted(
             "the reload was done already." if done else "the reload was interrupted, and all is as it was before."
         ) from None
-    return session
+    return reload.session
 
 
 @contextmanager
@@ -130,45 +133,46 @@ class _Reload:
         self._snapshot = before.snapshot_of(project)
         self._names = names
         self._imported = imported
-        self._facts = before.facts_of(project)
+        self._inventory = before.inventory_of(project)
         self._outdated: frozenset[str] = frozenset()
         self.publish: Callable[[Session], object] = id
         self.is_done = False
 
-    def open(self) -> Session:
-        """Return the new session; its record is open and those before it are closed."""
+    def open(self) -> None:
+        """Open the new session, with its record, and close those before it."""
         code = self._before.code_of(self._project)
         if code is None:
             code = LoadedCode(self._project, self._snapshot)
-            return self._on_new_code(code, None, code.observe({}))
+            self._on_new_code(code, None, code.observe({}))
+            return
         changes = code.changes(self._snapshot)
         if not (changes.of_code or self._full or code.asks_session):
-            return self._on_the_same_code(code)
+            self._on_the_same_code(code)
+            return
         self._outdated = code.outdated_by(changes)
         with self._interrupts.allowed():
             observation = code.observe()
             is_all = self._full or code.asks_session
             stale = None if is_all else code.stale(changes, observation, self._kept_modules(code))
-        return self._on_new_code(code, stale, observation)
+        self._on_new_code(code, stale, observation)
 
-    def _on_the_same_code(self, code: LoadedCode) -> Session:
+    def _on_the_same_code(self, code: LoadedCode) -> None:
         with unchanged_on_failure(), self._interrupts.allowed(), self._prepared() as session:
             session.adopt(code.pipelines)
             self._load_context(session)
             self._before.refuse_under_a_run()
         code.snapshot = self._snapshot
         self._finish(session, code, {}, Rebinding(lost=self._before.lost_names()))
-        return session
 
-    def _on_new_code(self, code: LoadedCode, stale: Collection[str] | None, observation: Observation) -> Session:
+    def _on_new_code(self, code: LoadedCode, stale: Collection[str] | None, observation: Observation) -> None:
         observation.go_on_without(stale)
         try:
-            return self._load(code, stale, observation)
+            self._load(code, stale, observation)
         except ProjectCodeError as error:
             _tell_way_out(error, observation.failed, code)
             raise
 
-    def _load(self, code: LoadedCode, stale: Collection[str] | None, observation: Observation) -> Session:
+    def _load(self, code: LoadedCode, stale: Collection[str] | None, observation: Observation) -> None:
         replaced = self._before.project if self._before.project != self._project else None
         with Load(self._project, replaced, code.finder, observation, stale, self._kept_modules(code)) as load:
             with self._interrupts.allowed(), self._prepared() as session:
@@ -186,25 +190,24 @@ class _Reload:
         executed = {name: source.digest.hex() for name, source in observation.executed.items()}
         self._finish(session, code, executed, rebinding, load.as_before)
         code.read_ahead()
-        return session
 
     def _finish(
         self,
-        session: Session,
+        session: SessionCore,
         code: LoadedCode,
         executed: Mapping[str, str],
         rebinding: Rebinding,
         as_before: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         """Hand out the new session, close those before it, and open its record."""
-        self.publish(session)
+        self.publish(self.session)
         self.is_done = True
         if self._before.sessions:
             with as_before():
                 self._before.close(self._interrupts)
         session.begin()
         session.snapshot = self._snapshot
-        changes = compare_opened(self._facts, Facts.of(session, code), executed, rebinding)
+        changes = compare_opened(self._inventory, Inventory.of(session, code), executed, rebinding)
         session.changes = replace(changes, doubled=code.doubled())
 
     def _execute_rest(self, load: Load) -> None:
@@ -215,7 +218,7 @@ class _Reload:
             held = held_modules(self._names, load.stale, self._imported) if load.rest else set()
             load.execute_rest(held | Rebinding(lost=self._before.lost_names()).lost_modules)
 
-    def _plan_rebinding(self, load: Load, session: Session) -> list[RebindingPlan]:
+    def _plan_rebinding(self, load: Load, session: SessionCore) -> list[RebindingPlan]:
         """Plan what names are to be bound to: those of the notebook, then those of modules outside the project.
 
         Also which instances are to be moved to the classes of now: of the names, and in the catalog's memory.
@@ -242,13 +245,14 @@ class _Reload:
         return {name for name in code.modules() if f"{name}.".startswith(tuple(f"{each}." for each in names))}
 
     @contextmanager
-    def _prepared(self) -> Iterator[Session]:
+    def _prepared(self) -> Iterator[SessionCore]:
         """Give the new session; if the block fails, it is closed before all is put back: its hooks have seen it."""
         settings = make_current(self._project)
         conf_source = conf_source_of(self._opening.conf_source, settings, self._project).absolute()
         self._snapshot = self._snapshot.with_conf_source(conf_source)
-        kept = self._before.kept(self._project, self._snapshot)
-        session = Session.prepare(self._project, settings, self._opening, kept)
+        memo, files = self._before.memo(self._project, self._snapshot)
+        self.session = self._opening.prepare(Session, self._project, settings, memo, files)
+        session = core_of(self.session)
         try:
             yield session
         except BaseException:
@@ -256,7 +260,7 @@ class _Reload:
                 session.close()
             raise
 
-    def _load_context(self, session: Session, replaced: Collection[str] = ()) -> None:
+    def _load_context(self, session: SessionCore, replaced: Collection[str] = ()) -> None:
         live = None if self._full else self._before.live_catalog(session)
         if live is not None:
             session.inherit(live, replaced)
@@ -273,14 +277,16 @@ def _tell_way_out(error: ProjectCodeError, module: str | None, code: LoadedCode)
 class _Before:
     """What was open in this process when a reload was asked for."""
 
-    sessions: tuple[Session, ...]
+    sessions: tuple[SessionCore, ...]
     project: Project | None
     code: LoadedCode | None
 
     @classmethod
     def now(cls) -> _Before:
         project = current.current_project() if current.has_project() else None
-        return cls(current.open_sessions(), project, current.loaded_code())
+        code = current.loaded_code()
+        sessions = tuple(map(core_of, current.open_sessions()))
+        return cls(sessions, project, code if isinstance(code, LoadedCode) else None)
 
     def refuse_under_a_run(self) -> None:
         for session in self.sessions:
@@ -311,17 +317,18 @@ class _Before:
             return self.code.look(conf_source)
         return Snapshot.take(project, conf_source)
 
-    def kept(self, project: Project, snapshot: Snapshot) -> Kept | None:
-        """Return what the last session on a project leaves to the next one."""
+    def memo(self, project: Project, snapshot: Snapshot) -> tuple[Memo, object]:
+        """Return what the last session on a project has made, and what stands for the files of the configuration."""
         last = self._last_on(project)
         if last is None or last.project != project:
-            return None
+            return Memo(), object()
         known = last.snapshot
-        if known is None or known.conf_source != snapshot.conf_source:
-            return last.kept(files_unchanged=False)
-        return last.kept(files_unchanged=not snapshot.changes_since(known).conf)
+        same = (
+            known is not None and known.conf_source == snapshot.conf_source and not snapshot.changes_since(known).conf
+        )
+        return last.memo, last.files if same and last.files is not None else object()
 
-    def live_catalog(self, new: Session) -> Catalog | None:
+    def live_catalog(self, new: SessionCore) -> Catalog | None:
         """Return the catalog whose data in memory a new session may keep: that of the last one on the same ground."""
         # One that a reload has opened is the notebook's; others were opened by hand beside it.
         for by_reload in (True, False):
@@ -331,13 +338,13 @@ class _Before:
                     return session.catalog
         return None
 
-    def facts_of(self, project: Project) -> Facts | None:
+    def inventory_of(self, project: Project) -> Inventory | None:
         """Return what the last session on the same project was; None where there is nothing to compare with."""
         last = self._last_on(project)
         if last is None:
             return None
         try:
-            return Facts.of(
+            return Inventory.of(
                 last, self.code if self.code is not None and self.code.project.root == project.root else None
             )
         except ProjectError:  # what it can't load now, it never had
@@ -345,7 +352,8 @@ class _Before:
 
     def lost_names(self) -> Mapping[str, Lost]:
         """Return the names in the notebook whose objects earlier reloads have found gone."""
-        return self.sessions[-1].changes.names.lost if self.sessions else {}
+        changes = self.sessions[-1].changes if self.sessions else None
+        return changes.names.lost if changes is not None else {}
 
     def close(self, interrupts: Interrupts) -> None:
         """Close the sessions, the one opened last first; an interrupt ends what goes on, and the rest is closed."""
@@ -353,5 +361,5 @@ class _Before:
             with suppress(KeyboardInterrupt), interrupts.allowed():
                 session.close()
 
-    def _last_on(self, project: Project) -> Session | None:
+    def _last_on(self, project: Project) -> SessionCore | None:
         return next((each for each in reversed(self.sessions) if each.project.root == project.root), None)

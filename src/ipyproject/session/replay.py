@@ -5,20 +5,23 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from reprlib import repr as shown
-from typing import TYPE_CHECKING, Any, Self
+from reprlib import repr as short_repr
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from ipyproject.bootstrap import visited_project
 from ipyproject.config import merge_params
-from ipyproject.errors import ProjectError, SessionError, described
+from ipyproject.errors import ProjectError, SessionError, format_error
 from ipyproject.history import Status, open_history
 from ipyproject.history.comparison import Difference, differences, flattened
 from ipyproject.history.packages import installed_packages
 from ipyproject.history.values import revived
 from ipyproject.masking import is_hidden
+from ipyproject.pipeline import Selection
 from ipyproject.runners import make_runner
-from ipyproject.session.facts import code_version, runner_options
+from ipyproject.session.facade import core_of
 from ipyproject.session.origin import Origin
+from ipyproject.session.provenance import code_version, runner_options
+from ipyproject.session.running import RunRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -27,8 +30,11 @@ if TYPE_CHECKING:
 
     from ipyproject.history import RunRecord, SessionRecord, Store
     from ipyproject.project import Project
+    from ipyproject.session.core import SessionCore
+    from ipyproject.session.facade import Facade
     from ipyproject.session.result import RunResult
-    from ipyproject.session.session import Session
+
+S = TypeVar("S", bound="Facade")  # the session that users hold
 
 _logger = logging.getLogger(__name__)
 
@@ -110,8 +116,8 @@ class ReplayPlan:
                         f"{what}: the parameter {name!r}, or a part of it, is secret and was not recorded.",
                         f"Give it again: --params {name}=...",
                     )
-                if _holds(value, _is_described) or name.endswith(".$repr"):
-                    kept = value if isinstance(value, str) else shown(value)
+                if _holds(value, _is_type_and_repr) or name.endswith(".$repr"):
+                    kept = value if isinstance(value, str) else short_repr(value)
                     raise SessionError(
                         f"{what}: the parameter {name.removesuffix('.$repr')!r} was kept only as {kept}.",
                         "Give it again, as a value that JSON can hold.",
@@ -144,7 +150,7 @@ class ReplayPlan:
             )
         return path
 
-    def differences(self, session: Session) -> tuple[Difference, ...]:
+    def differences(self, session: SessionCore) -> tuple[Difference, ...]:
         """Return all that differs between the recorded session and one opened now to replay it."""
         found = list(self.code_differences())
         now = session.load_context().params
@@ -153,20 +159,20 @@ class ReplayPlan:
             given = flattened(session.as_recorded(now))
             found += [Difference("parameters", *each) for each in differences(recorded, given)]
         if self.record.conf_files:
-            files = differences(self.record.conf_files, session.record.conf_files)
+            files = differences(self.record.conf_files, session.book.record.conf_files)
             found += [Difference("configuration", *each) for each in files]
         if self.packages is not None:
             found += [Difference("packages", *each) for each in differences(self.packages, installed_packages())]
         return (*found, *self._runner_differences(session))
 
-    def _runner_differences(self, session: Session) -> Iterator[Difference]:
+    def _runner_differences(self, session: SessionCore) -> Iterator[Difference]:
         """Yield what of the runners, which are made anew from their classes, is not as it was."""
         for run in self.runs:
             if run.runner_options is not None:
                 with suppress(ProjectError):  # raised when the run comes to it
                     now = session.as_recorded(runner_options(make_runner(run.runner)))
                     for name, old, new in differences(run.runner_options, now):
-                        if not (_is_described(old) and _is_described(new) and old["$type"] == new["$type"]):
+                        if not (_is_type_and_repr(old) and _is_type_and_repr(new) and old["$type"] == new["$type"]):
                             yield Difference("runner", f"{run.runner.rpartition('.')[2]}.{name}", old, new)
 
     def code_differences(self) -> tuple[Difference, ...]:
@@ -192,20 +198,22 @@ class ReplayPlan:
                 f"Check out {self.record.git['commit']}, or replay without --strict.",
             )
 
-    def run_again(self, run: RunRecord, session: Session) -> RunResult:
+    def run_again(self, run: RunRecord, session: SessionCore) -> RunResult:
         """Do one of the runs again."""
         __tracebackhide__ = True
-        selection = {key: value for key, value in run.selection.items() if key != "pipeline"}
-        return session.run(
+        selection = {key: value for key, value in run.selection.items() if key not in {"pipeline", "load_versions"}}
+        request = RunRequest(
             run.selection["pipeline"],
+            Selection.of(**selection),
             runner=run.runner or None,
-            extra_params=self._with_given(run.extra_params) if run.extra_params else None,
-            **selection,
+            load_versions=run.selection.get("load_versions", {}),
+            extra_params=self._with_given(run.extra_params) if run.extra_params else {},
         )
+        return request.run(session)
 
 
 @dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(Generic[S]):
     """A session opened to repeat a recorded one. A context manager that closes it.
 
     Attributes:
@@ -217,7 +225,7 @@ class Replay:
     """
 
     plan: ReplayPlan
-    session: Session
+    session: S
     differences: tuple[Difference, ...]
     results: list[RunResult] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
@@ -232,16 +240,17 @@ class Replay:
             Exception: Whatever another run, or the last one, raises; later ones are not done.
         """
         __tracebackhide__ = True
+        core = core_of(self.session)
         for run in self.plan.runs:
-            done = len(self.session.runs)
+            done = len(core.book.runs)
             try:
-                self.results.append(self.plan.run_again(run, self.session))
+                self.results.append(self.plan.run_again(run, core))
             except Exception as error:
-                began = len(self.session.runs) > done
+                began = len(core.book.runs) > done
                 if not began or run.status is not Status.FAILED or run is self.plan.runs[-1]:
                     raise
                 self.failures.append(error)
-                told = self.session.masked(described(error))
+                told = core.masked(format_error(error))
                 _logger.warning("Run %s failed again, as when it was recorded: %s", run.run_id, told)
         return self
 
@@ -251,11 +260,11 @@ class Replay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.session.close(error)
+        core_of(self.session).close(error)
 
 
 def open_replay(
-    opening: Callable[..., Session],
+    opening: Callable[..., S],
     name: str,
     project_path: str | Path | None = None,
     *,
@@ -263,7 +272,7 @@ def open_replay(
     strict: bool = False,
     save_on_close: bool = True,
     origin: Origin | None = None,
-) -> Replay:
+) -> Replay[S]:
     """Open a session to repeat a recorded one, and compare the two; its runs wait for :meth:`Replay.run`.
 
     Args:
@@ -292,10 +301,11 @@ def open_replay(
         plan.conf_source,
         origin=replace(origin or Origin(), replay_of=plan.record.session_id),
     )
+    core = core_of(session)
     try:
-        return Replay(plan, session, plan.differences(session))
+        return Replay(plan, session, plan.differences(core))
     except BaseException as error:
-        session.close(error)
+        core.close(error)
         raise
 
 
@@ -307,10 +317,10 @@ def _holds(value: Any, is_one: Callable[[Any], bool]) -> bool:
     return any(_holds(part, is_one) for part in parts)
 
 
-def _is_described(value: Any) -> bool:
+def _is_type_and_repr(value: Any) -> bool:
     return isinstance(value, dict) and value.keys() == {"$type", "$repr"}
 
 
-def _code(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What of the facts of git is the code: the branch's name is not."""
-    return {name: facts[name] for name in ("commit", "dirty", "diff_hash") if name in facts}
+def _code(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the state that git tells is the code: the branch's name is not."""
+    return {name: state[name] for name in ("commit", "dirty", "diff_hash") if name in state}

@@ -7,10 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ipyproject.errors import shortened
-from ipyproject.history import NodeRecord, RunRecord, Status
-from ipyproject.runners import NodeOutcome, RunListener
-from ipyproject.session.facts import describe
+from ipyproject import current
+from ipyproject.catalog.run_catalog import for_run
+from ipyproject.config import merge_params
+from ipyproject.errors import PipelineError, UnknownPipelineError, did_you_mean, shortened
+from ipyproject.history import NodeRecord, RunRecord, Status, new_id
+from ipyproject.masking import MaskedErrors
+from ipyproject.pipeline import Node, Pipeline
+from ipyproject.runners import NodeOutcome, RunListener, make_runner
+from ipyproject.session.provenance import runner_options, summarize
 from ipyproject.session.record import SessionBook, status_of
 from ipyproject.session.result import RunResult
 
@@ -18,10 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from ipyproject.catalog import Catalog
-    from ipyproject.current import SessionInfo
-    from ipyproject.hooks import HookManager
-    from ipyproject.pipeline import Node, Pipeline, Selection
+    from ipyproject.pipeline import Selection
     from ipyproject.runners import Runner
+    from ipyproject.session.core import SessionCore
 
     Pipelines = str | Pipeline | Node | Sequence[str | Pipeline | Node]
 
@@ -52,7 +56,7 @@ class _Collector(RunListener):
             status_of(outcome.error),
             datetime.fromtimestamp(outcome.start, UTC),
             outcome.duration,
-            {name: describe(data) for name, data in outputs.items()},
+            {name: summarize(data) for name, data in outputs.items()},
         )
         self.nodes.append(record)
         self.book.node_ended(self.run_id, record)
@@ -61,37 +65,104 @@ class _Collector(RunListener):
                 self.outputs[name] = outputs[name]
 
 
-def recorded_selection(
-    pipeline: Pipelines,
-    selection: Selection,
-    load_versions: Mapping[str, str] | None,
-    inputs: Mapping[str, Any] | None,
-    registered: Mapping[str, Pipeline],
-) -> dict[str, Any]:
-    """Return what a run was asked for, as its record keeps it.
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What is asked for when a pipeline is run; see :meth:`ipyproject.Session.run`."""
 
-    A pipeline that is not in the registry is kept by what it looks like, and inputs that were handed over by their
-    names: enough to see, not enough to replay.
-    """
-    names = [
-        each if isinstance(each, str) else next((name for name, known in registered.items() if known is each), None)
-        for each in (pipeline if isinstance(pipeline, (list, tuple)) else [pipeline])
-    ]
-    asked_for: dict[str, Any]
-    if None in names:
-        asked_for = {"own_pipeline": shortened(repr(pipeline))}
-    else:
-        asked_for = {"pipeline": names if len(names) > 1 else names[0]}
-    asked_for |= selection.as_dict()
-    if load_versions:
-        asked_for["load_versions"] = dict(load_versions)
-    if inputs:
-        asked_for["inputs"] = sorted(inputs)
-    return asked_for
+    pipeline: Pipelines
+    selection: Selection
+    runner: str | type | Runner | None = None
+    load_versions: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    extra_params: Mapping[str, Any] = field(default_factory=dict)
+    keep: bool | Collection[str] = True
+
+    def run(self, core: SessionCore) -> RunResult:
+        """Run it in a session.
+
+        Raises:
+            ProjectError: What is asked for does not exist; nothing was run.
+            Exception: Whatever a node or a hook raises, once it is on record.
+        """
+        __tracebackhide__ = True
+        pipeline = self.selection.apply(self._whole_pipeline(self.pipeline, core.pipelines))
+        runner = make_runner(self.runner if self.runner is not None else core.settings.runner)
+        run_id = new_id()
+        record = RunRecord(
+            run_id=run_id,
+            session_id=core.session_id,
+            start=datetime.now(UTC),
+            selection=self._recorded(core.pipelines),
+            runner=runner.import_path(),
+            runner_options=runner_options(runner),
+            extra_params=dict(self.extra_params),
+        )
+        run = _Run(record, pipeline, self._catalog(core, run_id), runner, self.keep)
+        with MaskedErrors(core.masker, self.extra_params), current.running(core.session), core.book.in_run(run_id):
+            return run.execute(core)
+
+    def _whole_pipeline(self, asked_for: Pipelines, registered: Mapping[str, Pipeline]) -> Pipeline:
+        if isinstance(asked_for, Pipeline):
+            return asked_for
+        if isinstance(asked_for, Node):
+            return Pipeline([asked_for])
+        if isinstance(asked_for, (list, tuple)):
+            return Pipeline(
+                [each if isinstance(each, Node) else self._whole_pipeline(each, registered) for each in asked_for]
+            )
+        if not isinstance(asked_for, str):
+            raise PipelineError(
+                f"A {type(asked_for).__name__} can't be run.",
+                "Give the name of a pipeline, a pipeline, a node, or a list of these.",
+            )
+        found = registered.get(asked_for)
+        if found is None:
+            raise UnknownPipelineError(
+                f"No pipeline is called {asked_for!r}.", did_you_mean(asked_for, registered, "Pipelines")
+            )
+        return found
+
+    def _catalog(self, core: SessionCore, run_id: str) -> Catalog:
+        """The run's view of the live catalog."""
+        catalog = core.load_context().catalog
+        if not self.extra_params:
+            return for_run(catalog, save_version=run_id, load_versions=self.load_versions, inputs=self.inputs)
+        config = core.config.with_extra_params(merge_params(core.config.extra_params, self.extra_params))
+        return for_run(
+            catalog,
+            save_version=run_id,
+            load_versions=self.load_versions,
+            inputs=self.inputs,
+            params=config.resolved("parameters"),
+            definitions=config.resolved("catalog"),
+        )
+
+    def _recorded(self, registered: Mapping[str, Pipeline]) -> dict[str, Any]:
+        """What a run was asked for, as its record keeps it.
+
+        A pipeline that is not in the registry is kept by what it looks like, and inputs that were handed over by their
+        names: enough to see, not enough to replay.
+        """
+        pipeline = self.pipeline
+        names = [
+            each if isinstance(each, str) else next((name for name, known in registered.items() if known is each), None)
+            for each in (pipeline if isinstance(pipeline, (list, tuple)) else [pipeline])
+        ]
+        asked_for: dict[str, Any]
+        if None in names:
+            asked_for = {"own_pipeline": shortened(repr(pipeline))}
+        else:
+            asked_for = {"pipeline": names if len(names) > 1 else names[0]}
+        asked_for |= self.selection.as_dict()
+        if self.load_versions:
+            asked_for["load_versions"] = dict(self.load_versions)
+        if self.inputs:
+            asked_for["inputs"] = sorted(self.inputs)
+        return asked_for
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedRun:
+class _Run:
     """Everything that one run needs.
 
     Attributes:
@@ -108,7 +179,7 @@ class PlannedRun:
     runner: Runner
     keep: bool | Collection[str]
 
-    def execute(self, session: SessionInfo, hooks: HookManager, book: SessionBook) -> RunResult:
+    def execute(self, core: SessionCore) -> RunResult:
         """Run it, with its record and the run's hooks around it.
 
         Raises:
@@ -116,17 +187,10 @@ class PlannedRun:
         """
         __tracebackhide__ = True
         run_id, pipeline, catalog = self.record.run_id, self.pipeline, self.catalog
+        book, hooks, session = core.book, core.hooks, core.session
         in_memory = frozenset(name for name in pipeline.outputs if catalog.is_in_memory(name))
         collector = _Collector(run_id, book, in_memory)
         about = {"run_id": run_id, "pipeline": pipeline, "catalog": catalog, "session": session}
-        with book.in_run(run_id):
-            return self._execute(collector, about, hooks, book)
-
-    def _execute(
-        self, collector: _Collector, about: dict[str, Any], hooks: HookManager, book: SessionBook
-    ) -> RunResult:
-        __tracebackhide__ = True
-        run_id, pipeline, catalog, session = (about[key] for key in ("run_id", "pipeline", "catalog", "session"))
         try:
             book.run_started(self.record)
             hooks.call("before_pipeline_run", **about)

@@ -32,7 +32,7 @@ def named_keys(text: str) -> list[str] | None:
     return [name.partition(".")[0] for name in parts[1::2]] if _are_literal(parts[::2]) else None
 
 
-class PlainReferences:
+class SimpleReferences:
     """Resolves plain references as OmegaConf does.
 
     Args:

@@ -1,4 +1,4 @@
-"""Facts for the record: how a session opened, and what a node wrote in a few words."""
+"""Where a session's results come from: code, configuration and process; and what its nodes wrote, in a few words."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ipyproject.history import SessionRecord, new_id, process_facts
-from ipyproject.history.environment import kept_environment
-from ipyproject.history.git import git_facts, start_git_facts
-from ipyproject.history.values import plain
+from ipyproject.history import SessionRecord, new_id, process_info
+from ipyproject.history.environment import recorded_environment
+from ipyproject.history.git import git_state, start_git_state
+from ipyproject.history.values import jsonable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from ipyproject.config import ConfigLoader
     from ipyproject.history.background import Finding
-    from ipyproject.history.git import GitFacts
+    from ipyproject.history.git import GitState
     from ipyproject.project import Project
     from ipyproject.runners import Runner
     from ipyproject.session.origin import Origin
     from ipyproject.settings import Settings
 
 
-def describe(data: Any) -> dict[str, Any]:
+def summarize(data: Any) -> dict[str, Any]:
     """Return the type of some data and, where it tells them cheaply, its shape, length and size in bytes.
 
     Never raises: data may be anything, and a record is no reason to fail a run.
@@ -48,11 +48,11 @@ def describe(data: Any) -> dict[str, Any]:
 def runner_options(runner: Runner) -> dict[str, Any]:
     """Return the public attributes of a runner, as a record holds them: what it was made with, as far as it tells.
 
-    Never raises, as `describe`.
+    Never raises, as `summarize`.
     """
     try:
         named = [each.name for each in fields(runner)] if is_dataclass(runner) else vars(runner)
-        options: dict[str, Any] = plain({name: getattr(runner, name) for name in named if not name.startswith("_")})
+        options: dict[str, Any] = jsonable({name: getattr(runner, name) for name in named if not name.startswith("_")})
     except Exception:  # noqa: BLE001 - a runner of the project's own
         return {}
     return options
@@ -80,17 +80,17 @@ def session_record(
         replay_of=origin.replay_of,
         ipyproject_version=installed_version("ipyproject"),
         package_version=installed_version(project.package_name),
-        environment=kept_environment(settings.session_environment),
-        **process_facts(),
+        environment=recorded_environment(settings.session_environment),
+        **process_info(),
     )
 
 
-def code_version(project: Project, conf_source: Path) -> GitFacts:
+def code_version(project: Project, conf_source: Path) -> GitState:
     """Return what git says of the files that determine a run: code, configuration and ``pyproject.toml``."""
-    return git_facts(_place_of_code(project), _determining(project, conf_source))
+    return git_state(_place_of_code(project), _determining(project, conf_source))
 
 
-def start_code_version(project: Project, conf_source: Path, then: Callable[[GitFacts], object]) -> Finding[GitFacts]:
+def start_code_version(project: Project, conf_source: Path, then: Callable[[GitState], object]) -> Finding[GitState]:
     """Ask for the `code_version` beside the main path.
 
     Args:
@@ -98,7 +98,7 @@ def start_code_version(project: Project, conf_source: Path, then: Callable[[GitF
         conf_source: Where its configuration comes from.
         then: Called in a thread with what is known.
     """
-    return start_git_facts(_place_of_code(project), then, paths=_determining(project, conf_source))
+    return start_git_state(_place_of_code(project), then, paths=_determining(project, conf_source))
 
 
 def _place_of_code(project: Project) -> Path:

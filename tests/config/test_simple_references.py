@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ipyproject.config.paths import leaves
-from ipyproject.config.plain import PlainReferences, UnusualReferenceError, named_keys
+from ipyproject.config.simple_references import SimpleReferences, UnusualReferenceError, named_keys
 
 NAMES = st.sampled_from(["c-d.x", "b.x", "c-d", "b", "_t.y", "_t", "null", "a"])
 PLAIN = st.builds(
@@ -52,7 +52,7 @@ def resolved_by_omegaconf(data, key):
 @settings(deadline=None, max_examples=400)  # the first example loads OmegaConf's parser
 def test_what_is_resolved_is_what_omegaconf_resolves(data):
     """Values, their types and the texts made of them; nothing that OmegaConf refuses is resolved."""
-    plain = PlainReferences(data)
+    plain = SimpleReferences(data)
     for key, value in data.items():
         if any(isinstance(text, str) and "${" not in text and text.endswith("???") for _, text in leaves(value)):
             continue  # a text that refers to nothing means itself, also what OmegaConf takes for an escape
@@ -104,7 +104,7 @@ DOCUMENT = {
 )
 def test_plain_references(text, value):
     """Alone a reference is the value itself, a copy if it can be changed; within a text it is written as text."""
-    plain = PlainReferences(DOCUMENT)
+    plain = SimpleReferences(DOCUMENT)
     found = plain.resolved(text)
     assert repr(found) == repr(value)
     assert plain.resolved(text) is not found or not isinstance(found, (dict, list))
@@ -132,12 +132,12 @@ def test_what_is_left_to_omegaconf(text):
         "dollar": "$",
     }
     with pytest.raises(UnusualReferenceError):
-        PlainReferences({**DOCUMENT, **unusual}).resolved(text)
+        SimpleReferences({**DOCUMENT, **unusual}).resolved(text)
 
 
 def test_one_failure_does_not_spoil_the_next():
     """A reference met on the way to a failure is not taken for a circle afterwards."""
-    plain = PlainReferences({"a": "${b}", "b": {"x": "${c}", "y": 1}, "c": "${nope}"})
+    plain = SimpleReferences({"a": "${b}", "b": {"x": "${c}", "y": 1}, "c": "${nope}"})
     for _ in range(2):
         with pytest.raises(UnusualReferenceError):
             plain.resolved("${a}")

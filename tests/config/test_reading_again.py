@@ -1,4 +1,4 @@
-"""A loader made after another one: it gives what it would give without it, and reads no more than it must."""
+"""Loaders that share a memo: each gives what it would give without it, and reads no more than it must."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from ipyproject.config.lookups import GlobalsLookup
 from ipyproject.config.paths import is_same_data
 from ipyproject.config.source import FolderSource
 from ipyproject.errors import ConfigError
+from ipyproject.memo import Memo
 
 KINDS = ("parameters", "catalog", "credentials", "globals", "spark")
 VARIABLE = "IPYPROJECT_TEST_OF_CONFIG"
@@ -92,7 +93,9 @@ class World:
         self.env: str | None = None
         self.extra: dict = {}
         self.tick: object = 1
-        self.last: ConfigLoader | None = None
+        self.memo = Memo()
+        self.files = object()
+        self.values: dict[str, object] = {}
         self.told: dict[str, str] = {}
         self.shared: list[tuple[object, str]] = []
 
@@ -122,7 +125,10 @@ class World:
 
     def check(self, kinds: list[str], *, files_unchanged: bool) -> None:
         """Compare a loader made after the last one with one made of nothing."""
-        loader = self.loader(previous=self.last, files_unchanged=files_unchanged)
+        if not files_unchanged:
+            self.files = object()
+        self.memo.begin()
+        loader = self.loader(memo=self.memo, files=self.files)
         fresh = self.loader()
         told: dict[str, str] = {}
         for kind in kinds:
@@ -132,11 +138,12 @@ class World:
                 continue
             values = loader.resolved(kind)
             told[kind] = repr(values)
-            if self.last is not None and (kind in self.told or kind != "globals"):  # which others may have read
-                assert loader.same(kind, self.last) == (self.told.get(kind) == told[kind])
+            if kind in self.told:
+                assert (values is self.values[kind]) == (self.told[kind] == told[kind])
+            self.values[kind] = values
             self.shared.append((values, told[kind]))
             spoil(loader[kind])
-        self.last, self.told = loader, told
+        self.told = told
         assert all(repr(values) == then for values, then in self.shared)
 
 
@@ -183,6 +190,20 @@ def test_it_gives_what_a_loader_without_it_gives(steps):
 
 # -- what is taken over
 
+SAME = "the files as they were"
+
+
+@pytest.fixture
+def memo():
+    """What the loaders of a test share."""
+    return Memo()
+
+
+@pytest.fixture
+def load(write_conf, memo):
+    """Write files below ``conf/`` and open them."""
+    return lambda files: ConfigLoader(write_conf(files), memo=memo, files=SAME)
+
 
 @pytest.fixture
 def counts(monkeypatch):
@@ -221,90 +242,105 @@ MANY = {
 }
 
 
-def test_the_same_files_are_parsed_once(load, counts):
+def test_the_same_files_are_parsed_once(load, counts, memo):
     """They are read to see that they are the same; what they come to is the very object."""
     first = load(MANY)
     before = read(first)
     assert counts() == {"read": 11, "parsed": 11, "listed": 2}
-    second = ConfigLoader(first.conf_source, previous=first)
+    second = ConfigLoader(first.conf_source, memo=memo)
     assert all(one is other for one, other in zip(read(second), before, strict=True))
     assert counts() == {"read": 11, "listed": 2}
-    assert all(second.same(kind, first) for kind in KINDS[:-1])
+    assert all(second.resolved(kind) is first.resolved(kind) for kind in KINDS[:-1])
 
 
-def test_one_file_edited(load, write_conf, counts):
+def test_what_nothing_has_changed_is_still_known_by_the_next_edit(load, write_conf, counts, memo):
+    """However many openings found everything unchanged, and so looked at no file: one edit, one file parsed."""
+    memo.begin()
+    first = load(MANY)
+    read(first)
+    counts()
+    for _ in range(3):
+        memo.begin()
+        read(ConfigLoader(first.conf_source, memo=memo, files=SAME))
+    assert counts() == {}
+    write_conf({"base/parameters/3.yml": "p3: {x: 2, y: [1]}\n"})
+    memo.begin()
+    read(ConfigLoader(first.conf_source, memo=memo))
+    assert counts()["parsed"] == 1
+
+
+def test_one_file_edited(load, write_conf, counts, memo):
     """That file is parsed; other kinds, and other values of its kind, are the very objects."""
     first = load(MANY)
     parameters, catalog, *_ = read(first)
     counts()
     write_conf({"base/parameters/3.yml": "p3: {x: 2, y: [1]}\n"})
-    second = ConfigLoader(first.conf_source, previous=first)
+    second = ConfigLoader(first.conf_source, memo=memo)
     assert read(second)[1] is catalog
     assert counts()["parsed"] == 1
-    assert not second.same("parameters", first)
-    assert second.same("catalog", first)
+    assert second.resolved("parameters") is not first.resolved("parameters")
+    assert second.resolved("catalog") is first.resolved("catalog")
     now = second.resolved("parameters")
     assert [key for key in now if now[key] is not parameters[key]] == ["p3"]
     write_conf({"base/parameters/3.yml": "# a comment\np3: {x: 2, y: [1]}\n"})
-    third = ConfigLoader(first.conf_source, previous=second)
-    assert third.same("parameters", second)
+    third = ConfigLoader(first.conf_source, memo=memo)
+    assert third.resolved("parameters") is second.resolved("parameters")
     assert third.file_hashes("parameters") != second.file_hashes("parameters")
 
 
-def test_another_env_reads_the_base_once(load, counts):
+def test_another_env_reads_the_base_once(load, counts, memo):
     """Files of the base are not parsed again for another env, nor in another place of the same content."""
     first = load({**MANY, "prod/parameters.yml": "p1: {x: 9}"})
     read(first)
     counts()
-    second = ConfigLoader(first.conf_source, env="prod", previous=first)
+    second = ConfigLoader(first.conf_source, env="prod", memo=memo)
     assert second["parameters"]["p1"] == {"x": 9, "y": [1]}
     assert counts() == {"read": 6, "parsed": 1, "listed": 2}
     (first.conf_source / "base/parameters/4.yml").rename(first.conf_source / "base/parameters/moved.yml")
-    third = ConfigLoader(first.conf_source, env="prod", previous=second)
-    assert third.same("parameters", second)
+    third = ConfigLoader(first.conf_source, env="prod", memo=memo)
+    assert third.resolved("parameters") is second.resolved("parameters")
     assert third.origin("parameters", "p4") == "conf/base/parameters/moved.yml"
     assert "parsed" not in counts()
 
 
-def test_files_known_to_be_unchanged_are_not_looked_at(load, counts):
+def test_files_known_to_be_unchanged_are_not_looked_at(load, counts, memo):
     """Nothing is listed and nothing read, also not by the loader after next; what was not read yet is when asked for."""
     first = load(MANY)
     read(first, "parameters")
     counts()
-    second = ConfigLoader(first.conf_source, previous=first, files_unchanged=True)
-    third = ConfigLoader(first.conf_source, previous=second, files_unchanged=True)
-    assert third.same("parameters", first)
-    assert not third.same("parameters", second)  # which never read them
+    ConfigLoader(first.conf_source, memo=memo, files=SAME)
+    third = ConfigLoader(first.conf_source, memo=memo, files=SAME)
+    assert third.resolved("parameters") is first.resolved("parameters")
     assert len(third.file_hashes("parameters")) == 5
     assert counts() == {}
     assert len(third["catalog"]) == 5
     assert counts() == {"read": 5, "parsed": 5}
 
 
-def test_it_is_not_enough_that_the_last_step_changed_nothing(load, write_conf):
+def test_it_is_not_enough_that_the_last_step_changed_nothing(load, write_conf, memo):
     """What a loader between has not read, and did not know to be unchanged, is read again."""
     first = load(MANY)
     read(first)
     write_conf({"base/parameters/3.yml": "p3: changed\n"})
-    second = ConfigLoader(first.conf_source, previous=first)
-    third = ConfigLoader(first.conf_source, previous=second, files_unchanged=True)
+    ConfigLoader(first.conf_source, memo=memo, files="others")
+    third = ConfigLoader(first.conf_source, memo=memo, files="others")
     assert third["parameters"]["p3"] == "changed"
 
 
-def test_files_unchanged_says_nothing_of_another_conf_source(load, tmp_path):
-    """It is about the files of `previous`: another folder, or another base, is read."""
+def test_files_unchanged_says_nothing_of_another_conf_source(load, tmp_path, memo):
+    """It is about the files that were read then: another folder, or another base, is read."""
     first = load({"base/parameters.yml": "a: 1", "other/parameters.yml": "a: 2"})
     assert first["parameters"] == {"a": 1}
     (tmp_path / "new/base").mkdir(parents=True)
     (tmp_path / "new/base/parameters.yml").write_text("a: 3")
-    assert ConfigLoader(tmp_path / "new", previous=first, files_unchanged=True)["parameters"] == {"a": 3}
-    other = ConfigLoader(first.conf_source, base_env="other", previous=first, files_unchanged=True)
+    assert ConfigLoader(tmp_path / "new", memo=memo, files=SAME)["parameters"] == {"a": 3}
+    other = ConfigLoader(first.conf_source, base_env="other", memo=memo, files=SAME)
     assert other["parameters"] == {"a": 2}
     patterns = {"parameters": ["nothing*"]}
-    assert ConfigLoader(first.conf_source, patterns=patterns, previous=first, files_unchanged=True)["parameters"] == {}
+    assert ConfigLoader(first.conf_source, patterns=patterns, memo=memo, files=SAME)["parameters"] == {}
 
 
-def test_an_archive(load, tmp_path):
+def test_an_archive(load, tmp_path, memo):
     """An archive known to be unchanged is not opened; otherwise it is, and its files are compared one by one."""
 
     def pack(text: str) -> Path:
@@ -313,20 +349,20 @@ def test_an_archive(load, tmp_path):
             archive.writestr("conf/base/catalog.yml", "d: {type: MemoryDataset}")
         return tmp_path / "conf.zip"
 
-    first = ConfigLoader(pack("a: 1"))
+    first = ConfigLoader(pack("a: 1"), memo=memo)
     read(first)
     pack("a: 2")
-    second = ConfigLoader(tmp_path / "conf.zip", previous=first)
+    second = ConfigLoader(tmp_path / "conf.zip", memo=memo, files=SAME)
     assert second["parameters"] == {"a": 2}
-    assert second.same("catalog", first)
+    assert second.resolved("catalog") is first.resolved("catalog")
     (tmp_path / "conf.zip").unlink()
     pack("a: 3").chmod(0o600)
-    third = ConfigLoader(tmp_path / "conf.zip", previous=second, files_unchanged=True)
+    third = ConfigLoader(tmp_path / "conf.zip", memo=memo, files=SAME)
     assert third["parameters"] == {"a": 2}
     assert third["globals"] == {}
 
 
-def test_references_are_resolved_anew_where_a_resolver_answers(load, counts, monkeypatch):
+def test_references_are_resolved_anew_where_a_resolver_answers(load, counts, monkeypatch, memo):
     """What an environment variable gives may change; plain references, and those to the same globals, can't."""
     monkeypatch.setenv(VARIABLE, "1")
     steady = "a: {x: 1}\nb: ${a.x}\nc: ${globals:g}\n"
@@ -339,19 +375,19 @@ def test_references_are_resolved_anew_where_a_resolver_answers(load, counts, mon
     )
     read(first)
     counts()
-    second = ConfigLoader(first.conf_source, previous=first, files_unchanged=True)
-    assert second.same("parameters", first)
-    assert second.same("catalog", first)
+    second = ConfigLoader(first.conf_source, memo=memo, files=SAME)
+    assert second.resolved("parameters") is first.resolved("parameters")
+    assert second.resolved("catalog") is first.resolved("catalog")
     assert counts() == {"resolved": 1}
     monkeypatch.setenv(VARIABLE, "2")
-    third = ConfigLoader(first.conf_source, previous=second, files_unchanged=True)
+    third = ConfigLoader(first.conf_source, memo=memo, files=SAME)
     assert third["catalog"] == {"d": "2"}
     (first.conf_source / "base/globals.yml").write_text("g: 2\n")
-    fourth = ConfigLoader(first.conf_source, previous=third)
+    fourth = ConfigLoader(first.conf_source, memo=memo)
     assert fourth["parameters"] == {"a": {"x": 1}, "b": 1, "c": 2}
 
 
-def test_only_what_an_edit_reaches_is_resolved(load, write_conf, counts):
+def test_only_what_an_edit_reaches_is_resolved(load, write_conf, counts, memo):
     """Of many entries that refer to the same values, those of the edited file are resolved, or all if the values are."""
     path = "'${globals:root}/${_file}'"
     entries = {f"base/catalog/{number}.yml": f"d{number}: {{type: X, filepath: {path}}}\n" for number in range(5)}
@@ -359,85 +395,84 @@ def test_only_what_an_edit_reaches_is_resolved(load, write_conf, counts):
     read(first)
     for_all = counts()["looked up"]
     write_conf({"base/catalog/2.yml": f"d2: {{type: Y, filepath: {path}}}\n"})
-    second = ConfigLoader(first.conf_source, previous=first)
+    second = ConfigLoader(first.conf_source, memo=memo)
     assert second["catalog"]["d2"] == {"type": "Y", "filepath": "data/f"}
     assert counts()["looked up"] == for_all / 5
     write_conf({"base/globals.yml": "root: elsewhere"})
-    third = ConfigLoader(first.conf_source, previous=second)
+    third = ConfigLoader(first.conf_source, memo=memo)
     assert third["catalog"]["d4"]["filepath"] == "elsewhere/f"
     assert counts()["looked up"] == for_all
     write_conf({"base/catalog_file.yml": "_file: g\n"})
-    fourth = ConfigLoader(first.conf_source, previous=third)
+    fourth = ConfigLoader(first.conf_source, memo=memo)
     assert fourth["catalog"]["d4"]["filepath"] == "elsewhere/g"
     assert counts()["looked up"] == for_all
 
 
-def test_what_was_taken_over_still_depends_on_the_globals(load, write_conf):
+def test_what_was_taken_over_still_depends_on_the_globals(load, write_conf, memo):
     """Also where an edit beside it left nothing to resolve, so that nobody asked for them."""
     first = load({"base/globals.yml": "g: 1", "base/catalog.yml": "a: ${globals:g}"})
     read(first)
     write_conf({"base/catalog_more.yml": "b: 1"})
-    second = ConfigLoader(first.conf_source, previous=first)
+    second = ConfigLoader(first.conf_source, memo=memo)
     assert second["catalog"] == {"a": 1, "b": 1}
     write_conf({"base/globals.yml": "g: 2"})
-    assert ConfigLoader(first.conf_source, previous=second)["catalog"] == {"a": 2, "b": 1}
+    assert ConfigLoader(first.conf_source, memo=memo)["catalog"] == {"a": 2, "b": 1}
 
 
-def test_a_value_reached_through_a_resolver(load, monkeypatch):
+def test_a_value_reached_through_a_resolver(load, monkeypatch, memo):
     """A plain reference to a value that a resolver gives is resolved anew with it."""
     monkeypatch.setenv(VARIABLE, "1")
     first = load({"base/parameters.yml": "_t: ${oc.env:" + VARIABLE + "}\na: ${_t}\nb: ${c.x}\nc: {x: 1}\n"})
     assert first["parameters"] == {"a": "1", "b": 1, "c": {"x": 1}}
     monkeypatch.setenv(VARIABLE, "2")
-    second = ConfigLoader(first.conf_source, previous=first, files_unchanged=True)
+    second = ConfigLoader(first.conf_source, memo=memo, files=SAME)
     assert second["parameters"] == {"a": "2", "b": 1, "c": {"x": 1}}
 
 
-def test_globals_that_break(load, write_conf):
+def test_globals_that_break(load, write_conf, memo):
     """The reference that asks for them is an error, as it is at first."""
     first = load({"base/parameters.yml": "a: ${globals:g}", "base/globals.yml": "g: 1"})
     read(first)
     write_conf({"base/globals.yml": "g: [1"})
     expected = outcome(ConfigLoader(first.conf_source), "parameters")
     assert expected.startswith("Error conf/base/parameters.yml: a: conf/base/globals.yml, line 1")
-    assert outcome(ConfigLoader(first.conf_source, previous=first), "parameters") == expected
+    assert outcome(ConfigLoader(first.conf_source, memo=memo), "parameters") == expected
 
 
-def test_another_order_is_another_configuration(load, write_conf):
+def test_another_order_is_another_configuration(load, write_conf, memo):
     """Datasets are listed in the order of the files, so the order counts."""
     first = load({"base/catalog.yml": "a: {x: 1, y: 2}\nb: 1"})
     read(first)
     write_conf({"base/catalog.yml": "b: 1\na: {x: 1, y: 2}"})
-    second = ConfigLoader(first.conf_source, previous=first)
-    assert not second.same("catalog", first)
+    second = ConfigLoader(first.conf_source, memo=memo)
+    assert second.resolved("catalog") is not first.resolved("catalog")
     assert list(second["catalog"]) == ["b", "a"]
 
 
-def test_the_same_text_in_another_format(load):
+def test_the_same_text_in_another_format(load, memo):
     """A file renamed from YAML to JSON is read as JSON."""
     first = load({"base/parameters.yml": "a: 1"})
     read(first)
     (first.conf_source / "base/parameters.yml").rename(first.conf_source / "base/parameters.json")
     with pytest.raises(ConfigError, match=r"conf/base/parameters\.json, line 1"):
-        ConfigLoader(first.conf_source, previous=first).resolved("parameters")
+        ConfigLoader(first.conf_source, memo=memo).resolved("parameters")
 
 
-def test_sets_and_pairs_are_the_callers_own(load):
+def test_sets_and_pairs_are_the_callers_own(load, memo):
     """Whatever YAML can hold is copied for the caller."""
     first = load({"base/parameters.yml": "a: !!set {x, y}\nb: !!pairs [x: [1]]\n"})
     spoil(first["parameters"])
-    assert ConfigLoader(first.conf_source, previous=first)["parameters"] == {"a": {"x", "y"}, "b": [("x", [1])]}
+    assert ConfigLoader(first.conf_source, memo=memo)["parameters"] == {"a": {"x", "y"}, "b": [("x", [1])]}
 
 
-def test_errors_are_raised_each_time_and_the_mend_works(load, write_conf):
+def test_errors_are_raised_each_time_and_the_mend_works(load, write_conf, memo):
     """A file that breaks gives the message that it gives at first; once it is mended, all is as it was."""
     first = load(MANY)
     before = read(first)
     write_conf({"base/parameters/3.yml": "p3: [1\n"})
     said = set()
-    last = first
-    for known in (False, True):
-        last = ConfigLoader(first.conf_source, previous=last, files_unchanged=known)
+    for _ in range(2):
+        last = ConfigLoader(first.conf_source, memo=memo, files="others")
         for _ in range(2):
             with pytest.raises(ConfigError) as caught:
                 last.resolved("parameters")
@@ -446,24 +481,25 @@ def test_errors_are_raised_each_time_and_the_mend_works(load, write_conf):
         ConfigLoader(first.conf_source).resolved("parameters")
     assert said == {str(caught.value)}
     write_conf({"base/parameters/3.yml": MANY["base/parameters/3.yml"]})
-    assert read(ConfigLoader(first.conf_source, previous=last))[0] is before[0]
+    assert read(ConfigLoader(first.conf_source, memo=memo))[0] is before[0]
 
 
-def test_a_run_with_extra_parameters_does_not_change_what_is_taken_over(load):
+def test_a_run_with_extra_parameters_does_not_change_what_is_taken_over(load, memo):
     """The loader of a run shares what was read, and neither it nor its parameters reach the next loader."""
     first = load({"base/parameters.yml": "a: {x: 1}\nb: ${a.x}", "base/catalog.yml": "d: ${runtime_params:r,1}"})
     read(first)
     run = first.with_extra_params({"a": {"x": 2}, "r": 3})
     assert (run["parameters"], run["catalog"]) == ({"a": {"x": 2}, "b": 2, "r": 3}, {"d": 3})
-    second = ConfigLoader(first.conf_source, previous=first, files_unchanged=True)
-    assert second.same("parameters", first)
+    second = ConfigLoader(first.conf_source, memo=memo, files=SAME)
+    assert second.resolved("parameters") is first.resolved("parameters")
     assert (second["parameters"], second["catalog"]) == ({"a": {"x": 1}, "b": 1}, {"d": 1})
-    after_run = ConfigLoader(first.conf_source, previous=run, files_unchanged=True)
+    after_run = ConfigLoader(first.conf_source, memo=memo, files=SAME)
     assert (after_run["parameters"], after_run["catalog"]) == ({"a": {"x": 1}, "b": 1}, {"d": 1})
 
 
-def test_no_loader_is_kept(load, write_conf):
+def test_no_loader_is_kept(load, write_conf, memo):
     """However many loaders were made after each other, only the last and what it holds stay in memory."""
+    memo.begin()
     last = load({**MANY, "base/spark.yml": "a: ${b}\nb: 1\n"})
     read(last, *KINDS)
     gone = []
@@ -471,7 +507,8 @@ def test_no_loader_is_kept(load, write_conf):
     for number in range(6):
         write_conf({"base/parameters/3.yml": f"p3: {number}\n"})
         gone.append(weakref.ref(last))
-        last = ConfigLoader(last.conf_source, previous=last, files_unchanged=number % 3 == 2)
+        memo.begin()
+        last = ConfigLoader(last.conf_source, memo=memo)
         read(last, *KINDS[: 1 + number % 5])
         gc.collect()
         sizes.append(sum(isinstance(each, (ConfigLoader, layers.Layers, FolderSource)) for each in gc.get_objects()))

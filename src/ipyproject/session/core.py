@@ -1,0 +1,309 @@
+"""What a session is made of: what reload, replay and display need, and users don't call."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import nullcontext
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from ipyproject import current
+from ipyproject.context import Context, FrozenParams, build_catalog
+from ipyproject.errors import ProjectError, SessionError, format_error
+from ipyproject.history.packages import start_installed_packages
+from ipyproject.history.values import jsonable
+from ipyproject.hooks import HookManager
+from ipyproject.importing import project_code_errors
+from ipyproject.interrupts import Interrupts
+from ipyproject.pipeline import PipelineRegistry, load_pipelines
+from ipyproject.session.at_exit import fatal_error
+from ipyproject.session.provenance import start_code_version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Hashable, Mapping
+    from pathlib import Path
+
+    from ipyproject.catalog import Catalog
+    from ipyproject.config import ConfigLoader
+    from ipyproject.current import SessionInfo
+    from ipyproject.masking import Masker
+    from ipyproject.memo import Memo
+    from ipyproject.project import Project
+    from ipyproject.reloading import Snapshot
+    from ipyproject.session.changes import Changes
+    from ipyproject.session.record import SessionBook
+    from ipyproject.settings import Settings
+
+_logger = logging.getLogger(__name__)
+
+
+class SessionCore:
+    """A project opened with one environment: its configuration, hooks, context, pipelines and record.
+
+    Args:
+        project: The project.
+        settings: Its settings.
+        config: Its configuration, extra parameters included.
+        book: Where the session takes down what it knows.
+        masker: Hides secrets in that.
+        memo: What sessions before have made; what is the same is not made again.
+        files: Stands for the files of the configuration as they are; None where nobody looked.
+
+    Attributes:
+        is_closed: Whether the session was closed.
+        changes: What the reload that opened it found to be different; None where none did.
+        session: What users hold; known once it was introduced.
+        snapshot: The project's files as the reload that opened it found them; None where none did.
+    """
+
+    session: SessionInfo
+
+    def __init__(
+        self,
+        project: Project,
+        settings: Settings,
+        config: ConfigLoader,
+        book: SessionBook,
+        masker: Masker,
+        memo: Memo,
+        files: Hashable = None,
+    ) -> None:
+        self.project = project
+        self.settings = settings
+        self.config = config
+        self.book = book
+        self.masker = masker
+        self.memo = memo
+        self.files = files
+        self.hooks = HookManager.of(settings.hooks, settings.disable_hooks_for_plugins, memo)
+        self.is_closed = False
+        self.changes: Changes | None = None
+        self.snapshot: Snapshot | None = None
+        self._context: Context | None = None
+        self._pipelines: PipelineRegistry | None = None
+        self._inherited: tuple[Catalog, Collection[str]] | None = None
+        self._lock = RLock()
+        self._error: BaseException | None = None
+        self._closing = RLock()
+        self._is_closing = False
+        self._closers: list[Callable[[], object]] = []
+
+    # -- opening
+
+    def introduce(self, session: SessionInfo) -> None:
+        """Make the session that users hold the current one, and call the hooks for it.
+
+        Raises:
+            ProjectError: A hook failed; the session is not open.
+        """
+        self.session = session
+        current.push_session(session, self._close_at_exit)
+        self._closers += [
+            lambda: current.drop_session(session),
+            lambda: self.book.close(self._error),
+            self._tell_hooks,
+        ]
+        try:
+            self.call_hooks("after_session_created")
+        except BaseException:
+            current.drop_session(session)
+            raise
+
+    def begin(self) -> None:
+        """Open the session's record; from here on a killed process leaves it behind."""
+        self.book.open()
+        git = start_code_version(self.project, self.conf_source, lambda state: self.book.describe(git=state))
+        packages = start_installed_packages(self.book.packages)
+        self._closers[2:2] = [git.finish, packages.finish]  # before the record is closed
+
+    def call_hooks(self, name: str, **arguments: Any) -> None:
+        """Call hooks while the session opens; what they raise is said with the project's line.
+
+        Raises:
+            ProjectError: A hook failed.
+        """
+        try:
+            with project_code_errors(f"calling the hooks {name}", self.project):
+                self.hooks.call(name, session=self.session, **arguments)
+        except ProjectError as error:
+            error.message = self.masked(error.message)
+            raise
+
+    # -- what it comes to
+
+    @property
+    def session_id(self) -> str:
+        """The session's id."""
+        return self.book.record.session_id
+
+    @property
+    def conf_source(self) -> Path:
+        """The folder or archive that its configuration comes from."""
+        return self.config.conf_source
+
+    @property
+    def env(self) -> str:
+        """The environment in force."""
+        return self.config.env
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is going on, in whatever thread."""
+        return self.book.is_running
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether its context was loaded."""
+        return self._context is not None
+
+    @property
+    def catalog(self) -> Catalog:
+        """The live catalog."""
+        return self.load_context().catalog
+
+    @property
+    def pipelines(self) -> PipelineRegistry:
+        """Name -> pipeline, ``__default__`` among them; read-only."""
+        self.check_open("look at its pipelines")
+        with self._lock:
+            if self._pipelines is None:
+                self._check_current()
+                self._pipelines = load_pipelines(self.project)
+            return self._pipelines
+
+    def load_context(self) -> Context:
+        """Return the context: the same object each time.
+
+        Raises:
+            ConfigError: Configuration can't be read.
+            CatalogError: A dataset's definition is not understood.
+        """
+        self.check_open("load its context")
+        with self._lock:
+            if self._context is None:
+                self._context = self._new_context()
+            return self._context
+
+    def _new_context(self) -> Context:
+        params = self.config.resolved("parameters")
+        # What is secret must be known before anything can fail with it in its message.
+        self.masker.learn(params, fixed=True)
+        live, replaced_modules = self._inherited or (None, ())
+        catalog = build_catalog(self.config, self.project.root, live=live, replaced_modules=replaced_modules)
+        frozen = self.memo.of("frozen parameters", params, lambda: FrozenParams(params))
+        context = Context(self.project, self.env, frozen, self.config, catalog)
+        self._inherited = None  # the old catalog is not kept alive
+        with catalog.opening():
+            self.call_hooks("after_catalog_created", catalog=catalog)
+            self.call_hooks("after_context_created", context=context)
+        self.book.parameters(params)
+        self.book.describe(conf_files={**self.config.file_hashes("parameters"), **self.config.file_hashes("catalog")})
+        return context
+
+    # -- for a reload
+
+    def adopt(self, pipelines: PipelineRegistry) -> None:
+        """Take over the pipelines of the session before; for a reload that found the same code."""
+        self._pipelines = pipelines
+
+    def inherit(self, catalog: Catalog, replaced_modules: Collection[str]) -> None:
+        """Let the context keep what a catalog holds in memory; for a reload, before the context is loaded.
+
+        Args:
+            catalog: The live catalog of the session before, on the same project, env and conf source.
+            replaced_modules: Modules executed since then.
+        """
+        self._inherited = (catalog, replaced_modules)
+
+    # -- masking
+
+    def masked(self, text: str) -> str:
+        """Return a text with the secrets that the session knows of hidden."""
+        return self.masker.text(text)
+
+    def as_recorded(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return values as a record holds them: secrets hidden, and what JSON can't hold by type and repr."""
+        recorded: dict[str, Any] = jsonable(self.masker.data(dict(values)))
+        return recorded
+
+    # -- closing
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Close the session; closing it again does nothing, and does it once another thread has closed it.
+
+        What was opened last is closed first, and one failure is logged and does not stop the rest.
+
+        Args:
+            error: What the session ended with, for its record.
+
+        Raises:
+            SessionError: A run is still going on.
+            KeyboardInterrupt: The user interrupted a step; the others were done.
+        """
+        with self._closing:
+            if self.is_closed or self._is_closing:  # a hook that is called then closes it, too
+                return
+            if self.is_running:
+                raise SessionError(
+                    f"Session {self.session_id} is still running in another thread.",
+                    "Wait for it or interrupt it first.",
+                )
+            self._close(error)
+
+    def _close(self, error: BaseException | None) -> None:
+        interrupt: KeyboardInterrupt | None = None
+        self._is_closing, self._error = True, error
+        with Interrupts() as interrupts:  # only the project's own hooks can be interrupted: the record is closed whole
+            try:
+                while self._closers:
+                    closer = self._closers.pop()
+                    try:
+                        with interrupts.allowed() if closer == self._tell_hooks else nullcontext():
+                            closer()
+                    except KeyboardInterrupt as failure:
+                        interrupt = interrupt or failure
+                    except BaseException as failure:
+                        # The traceback is that of a hook, through our code: for those who look for it.
+                        _logger.warning(
+                            "Closing session %s: a step failed and the rest went on: %s",
+                            self.session_id,
+                            self.masked(format_error(failure)),
+                        )
+                        _logger.debug("The failed step:", exc_info=failure)
+                self.is_closed = True
+            finally:
+                self._is_closing = False
+            if interrupt is not None:
+                raise interrupt
+
+    def _tell_hooks(self) -> None:
+        self.hooks.call("before_session_closed", session=self.session)
+
+    def _close_at_exit(self) -> None:
+        """Close what was left open, whatever still runs; a script that died of an exception is on record as failed."""
+        with self._closing:
+            if not self.is_closed:
+                self._close(fatal_error())
+
+    def check_open(self, what: str) -> None:
+        """Refuse what a closed session can't do.
+
+        Args:
+            what: As in "it can't run".
+
+        Raises:
+            SessionError: The session is closed.
+        """
+        if self.is_closed:
+            raise SessionError(
+                f"Session {self.session_id} is closed; it can't {what}.",
+                "Open a new one: Session.create(), or %reload_project in a notebook.",
+            )
+
+    def _check_current(self) -> None:
+        if current.current_project() != self.project:
+            raise SessionError(
+                f"Another project ({current.current_project().root}) was opened since, so the code of "
+                f"{self.project.project_name} can't be loaded for session {self.session_id} any more.",
+                "Open a new session on it.",
+            )
