@@ -104,18 +104,19 @@ def test_what_is_done_to_a_dataset_does_not_reach_its_definition(conf, tmp_path)
 def test_a_change_of_order_alone_reaches_the_datasets(conf, tmp_path):
     """A dataset whose definition says the same in another order is made anew, as a fresh kernel makes it."""
     entry = "cars: {{type: pandas.CSVDataset, filepath: cars.csv, save_args: {{header: {{{}}}}}}}"
-    first = ConfigLoader(conf(catalog=entry.format("a: 1, b: 2")))
+    memo = Memo()
+    first = ConfigLoader(conf(catalog=entry.format("a: 1, b: 2")), memo=memo)
     live = build_catalog(first, tmp_path)
     assert list(live.definitions["cars"]["save_args"]["header"]) == ["a", "b"]
     before = live["cars"]
     conf(catalog=entry.format("b: 2, a: 1"), parameters="c: 0\na: {b: [1]}")
-    second = ConfigLoader(first.conf_source, previous=first)
+    second = ConfigLoader(first.conf_source, memo=memo)
     again = build_catalog(second, tmp_path, live=live)
     assert again["cars"] is not before
     assert list(again.definitions["cars"]["save_args"]["header"]) == ["b", "a"]
     assert list(FrozenParams(second.resolved("parameters"))) == ["c", "a"]
     conf(catalog=entry.format("b: 2, a: true"))
-    third = build_catalog(ConfigLoader(first.conf_source, previous=second), tmp_path, live=again)
+    third = build_catalog(ConfigLoader(first.conf_source, memo=memo), tmp_path, live=again)
     assert third["cars"] is not again["cars"], "1 equals True, and is another value"
 
 

@@ -24,6 +24,7 @@ class Interrupts:
         self._is_allowed = False
         self._handler: Callable[[int, FrameType | None], object] | None = None
         self._waiting: tuple[int, FrameType | None] | None = None
+        self._raised: tuple[int, FrameType | None] | None = None
 
     @contextmanager
     def allowed(self) -> Iterator[None]:
@@ -49,9 +50,10 @@ class Interrupts:
     def _deliver(self) -> None:
         if self._waiting is None or self._handler is None:
             return
+        self._raised, self._waiting = self._waiting, None
         self._is_allowed = False
-        self._handler(*self._waiting)  # raises, nearly always
-        self._waiting = None
+        self._handler(*self._raised)  # raises, nearly always
+        self._raised = None
         self._is_allowed = True
 
     def __enter__(self) -> Self:
@@ -68,5 +70,6 @@ class Interrupts:
         if self._handler is None:
             return
         signal.signal(signal.SIGINT, self._handler)
-        if error is None and self._waiting is not None:
-            self._handler(*self._waiting)
+        last = self._waiting or self._raised
+        if error is None and last is not None:
+            self._handler(*last)

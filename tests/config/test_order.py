@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipyproject.config import ConfigLoader, merge_params, parse_params
+from ipyproject.memo import Memo
 
 KINDS = ("parameters", "catalog", "credentials", "globals", "spark")
 
@@ -152,12 +153,13 @@ ORDERS = [
 def test_a_change_of_order_alone_is_a_change(write_conf, kind, folder, before, after):
     """A loader made after another one has the new order, as one made alone has."""
     conf = write_conf({f"base/{kind}.yml": "z: 0", f"{folder}/{kind}_x.yml": before})
-    first = ConfigLoader(conf)
+    memo = Memo()
+    first = ConfigLoader(conf, memo=memo)
     old = json.dumps(first[kind])
     write_conf({f"{folder}/{kind}_x.yml": after})
-    second = ConfigLoader(conf, previous=first)
+    second = ConfigLoader(conf, memo=memo)
     assert json.dumps(second[kind]) == json.dumps(ConfigLoader(conf)[kind]) != old
-    assert not second.same(kind, first)
+    assert second.resolved(kind) is not first.resolved(kind)
 
 
 def test_a_change_of_order_in_what_is_referred_to(write_conf):
@@ -169,18 +171,20 @@ def test_a_change_of_order_in_what_is_referred_to(write_conf):
             "base/parameters.yml": "r: {y: 0, z: 0}",
         }
     )
-    first = ConfigLoader(conf, extra_params={"r": {"x": 1, "y": 2}})
+    memo = Memo()
+    first = ConfigLoader(conf, extra_params={"r": {"x": 1, "y": 2}}, memo=memo)
     assert json.dumps(first["spark"]) == '{"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 2}}'
     assert json.dumps(first["parameters"]) == '{"r": {"y": 2, "z": 0, "x": 1}}'
     write_conf({"base/globals.yml": "g: {y: 2, x: 1}"})
-    second = ConfigLoader(conf, extra_params={"r": {"y": 2, "x": 1}}, previous=first)
+    second = ConfigLoader(conf, extra_params={"r": {"y": 2, "x": 1}}, memo=memo)
     assert json.dumps(second["spark"]) == '{"a": {"y": 2, "x": 1}, "b": {"y": 2, "x": 1}}'
 
 
 def test_files_renamed_so_that_they_sort_otherwise(write_conf):
     """The same files under other names give the order of the new names."""
     conf = write_conf({"base/parameters_a.yml": "a: 1", "base/parameters_b.yml": "b: 1"})
-    first = ConfigLoader(conf)
+    memo = Memo()
+    first = ConfigLoader(conf, memo=memo)
     assert list(first["parameters"]) == ["a", "b"]
     (conf / "base/parameters_a.yml").rename(conf / "base/parameters_c.yml")
-    assert list(ConfigLoader(conf, previous=first)["parameters"]) == ["b", "a"]
+    assert list(ConfigLoader(conf, memo=memo)["parameters"]) == ["b", "a"]

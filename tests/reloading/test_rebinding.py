@@ -57,12 +57,13 @@ def test_names_follow_their_objects(shop):
     api = importlib.import_module("shop.api")
     names = {"tools": shop, "clean": shop.clean, "c": api.clean, "Penguin": shop.Penguin, "t": shop.TABLE}
     session = reload_project(names=names)
-    assert names["tools"] is shop
+    tools = sys.modules["shop.tools"]
+    assert names["tools"] is tools is not shop
     assert names["clean"]("x") == names["c"]("x") == "new"
-    assert names["clean"] is shop.clean
+    assert names["clean"] is tools.clean
     assert names["Penguin"].kind == "new"
     assert names["t"] == {"b": 2}
-    assert set(session.changes.names.rebound) == {"clean", "c", "Penguin", "t"}
+    assert set(session.changes.names.rebound) == {"tools", "clean", "c", "Penguin", "t"}
 
 
 def test_numbers_and_texts_only_where_imported(shop):

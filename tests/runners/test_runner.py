@@ -243,7 +243,7 @@ def test_a_transcoding_that_is_not_in_the_catalog():
     nodes = [Node(lambda: 1, None, "ds@save", name="save"), Node(increment, "ds@load", "a", name="load")]
     live = Catalog({"ds@save": Shared({})})
     with pytest.raises(DatasetNotFoundError, match="Node 'load' reads the dataset 'ds@load', which does not exist"):
-        SequentialRunner().run(Pipeline(nodes), live.for_run(save_version="v1"))
+        SequentialRunner().run(Pipeline(nodes), for_run(live, save_version="v1"))
     assert not live["ds@save"].store
 
 

@@ -22,7 +22,6 @@ from ipyproject.config import PARAMS_HELP, parse_params
 from ipyproject.errors import ProjectError, SessionError
 from ipyproject.notebook.arguments import split_line
 from ipyproject.notebook.imported import ImportWatch
-from ipyproject.session.facade import core_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,6 +117,8 @@ class ProjectMagics(Magics):
         if options.auto or options.no_auto:
             self.auto = options.auto
         if options.conf_source:  # wherever the working directory is by then
+            from ipyproject.session.facade import core_of
+
             options.conf_source = str(core_of(current.open_sessions()[-1]).conf_source)
         self._last = options
         return said
