@@ -52,6 +52,7 @@ def render_changes(session: Session, *, seconds: float) -> Rendering:
     if changes.outdated:
         files = _listed(Path(file).name for file in changes.outdated)
         rows.append(("compiled", "not loaded again", f"{files} (restart the kernel)"))
+    rows += [("modules", "one file, two copies", " = ".join(names)) for names in changes.doubled[:MOST]]
     return render(head, Table(("changed", "", ""), rows)) if rows else render(head)
 
 

@@ -33,6 +33,9 @@ class Node:
         namespace: Dotted prefix of the node's name.
         confirms: Names of datasets whose ``confirm()`` is called once the node has run.
 
+    Attributes:
+        is_transcoded: One of the names has a transcoding.
+
     Raises:
         PipelineError: Names are of the wrong type, none are given, one is given twice or both read and written, or the
             function can't be called with that many inputs.
@@ -62,6 +65,7 @@ class Node:
         self._confirms = tuple(dict.fromkeys(as_names(confirms)))
         self._input_names = _flat_names(inputs, "inputs", self)
         self._output_names = _flat_names(outputs, "outputs", self)
+        self.is_transcoded = any(map(is_transcoded, (*self._input_names, *self._output_names)))
         self._check()
 
     @property
@@ -195,18 +199,19 @@ class Node:
 
     def _check_names(self) -> None:
         written: set[str] = set()
-        read = {plain_name(name) for name in self._input_names}
+        read = set(map(plain_name, self._input_names) if self.is_transcoded else self._input_names)
         for output in self._output_names:
-            if plain_name(output) in written:
+            plain = plain_name(output)
+            if plain in written:
                 raise PipelineError(f"Node {self.name!r} writes {output!r} twice.", "Give each output its own name.")
             if output.startswith("params:") or output == "parameters":
                 raise PipelineError(f"Node {self.name!r} writes the parameter {output!r}.", "Parameters are only read.")
-            if plain_name(output) in read:
+            if plain in read:
                 raise PipelineError(
                     f"Node {self.name!r} both reads and writes {output!r}.", "Write to a dataset of another name."
                 )
-            written.add(plain_name(output))
-        if len(read) == len(self._input_names):
+            written.add(plain)
+        if not self.is_transcoded:
             return
         transcoded = {plain_name(name) for name in self._input_names if is_transcoded(name)}
         for name in self._input_names:

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 class _Log:
     """Nodes in the order in which they came, only ever appended to, shared by the views of its beginnings."""
 
-    __slots__ = ("by_name", "nodes", "producers", "spelled")
+    __slots__ = ("by_name", "nodes", "producers", "transcoded", "whole")
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.by_name: dict[str, tuple[int, Node]] = {}
         self.producers: dict[str, tuple[int, Node]] = {}
-        self.spelled: dict[str, tuple[Node, str]] = {}  # plain name -> who used it first, and how
+        self.whole: set[str] = set()  # names of datasets that are used without a transcoding
+        self.transcoded: set[str] = set()  # plain names of those that are used with one
 
 
 class NodeLog:
@@ -95,31 +96,39 @@ class NodeLog:
 
     def _append(self, node: Node) -> None:
         log = self._log
-        log.spelled.update(self._newly_spelled(node))
+        if node.is_transcoded or log.transcoded:
+            self._check_spelling(node)
+        else:
+            log.whole.update(node.inputs, node.outputs)
         log.by_name[node.name] = (self._length, node)
         for output in node.outputs:
             log.producers[plain_name(output)] = (self._length, node)
         log.nodes.append(node)
         self._length += 1
 
-    def _newly_spelled(self, node: Node) -> dict[str, tuple[Node, str]]:
-        """Return the datasets that a node is the first to use: each is always used with a transcoding, or never.
+    def _check_spelling(self, node: Node) -> None:
+        """See to it that each dataset is always used with a transcoding, or never.
 
         Raises:
-            PipelineError: It uses one in the other way than a node before it.
+            PipelineError: The node uses one in the other way than a node before it.
         """
-        spelled = self._log.spelled
-        new = {}
-        for name in (*node.inputs, *node.outputs):
-            plain = plain_name(name)
-            if plain not in spelled:
-                new[plain] = node, name
-                continue
-            other, before = spelled[plain]
-            if before != name and is_transcoded(name) is not is_transcoded(before):
+        log = self._log
+        names = (*node.inputs, *node.outputs)
+        for name in names:
+            if plain_name(name) in (log.whole if is_transcoded(name) else log.transcoded):
+                other, before = self._first_use(plain_name(name))
                 raise PipelineError(
                     f"Node {node.name!r} uses {name!r}, and node {other.name!r} uses {before!r}: one dataset with a "
                     "transcoding and without.",
                     TRANSCODING_HINT,
                 )
-        return new
+        log.whole.update(name for name in names if not is_transcoded(name))
+        log.transcoded.update(plain_name(name) for name in names if is_transcoded(name))
+
+    def _first_use(self, plain: str) -> tuple[Node, str]:
+        return next(
+            (node, name)
+            for node in self._log.nodes
+            for name in (*node.inputs, *node.outputs)
+            if plain_name(name) == plain
+        )

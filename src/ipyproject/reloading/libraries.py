@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 import sysconfig
 import types
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
-_PLACES = tuple({sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")})
+_PLACES = (
+    *{sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")},
+    str(Path(__file__).parents[1]),
+)
 _NO_STATE = (
     int,
     str,
@@ -54,21 +58,38 @@ class Libraries:
         return name != "" and getattr(sys.modules.get(name), "__dict__", {}).get(key) is value
 
 
-def outside_modules(own: Collection[str]) -> Iterator[dict[str, Any]]:
-    """Yield the namespaces of modules that are neither the project's nor a library's: scripts, helpers beside it."""
+def outside_modules(own: Collection[str], held: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the namespaces of modules that are neither the project's nor a library's: scripts, helpers beside it.
+
+    Args:
+        own: Names of the project's modules.
+        held: Modules of which something must be held there.
+    """
+    namespaces = [vars(module) for module in held.values() if isinstance(module, types.ModuleType)]
+    objects = {id(module) for module in held.values()}
+    objects |= {
+        id(value)
+        for namespace in namespaces
+        for key, value in list(namespace.items())
+        if key != "__builtins__" and _is_of(value, held)
+    }
     for name, module in list(sys.modules.items()):
         if name not in own and isinstance(module, types.ModuleType) and not _is_library(vars(module)):
-            yield vars(module)
+            values = list(vars(module).values())
+            if any(id(value) in objects or id(type(value)) in objects for value in values):
+                yield vars(module)
+
+
+def _is_of(value: Any, modules: Mapping[str, Any]) -> bool:
+    """Whether an object that a module holds may be its own, and is no value that many share."""
+    kind = type(value)
+    if issubclass(kind, (type, types.FunctionType)):
+        return value.__module__ in modules
+    return not issubclass(kind, _NO_STATE)
 
 
 def _is_library(namespace: dict[str, Any]) -> bool:
     file = namespace.get("__file__")
-    return (
-        file.startswith(_PLACES)
-        if isinstance(file, str)
-        else getattr(namespace.get("__spec__"), "origin", None)
-        in {
-            "built-in",
-            "frozen",
-        }
-    )
+    if isinstance(file, str):
+        return file.startswith(_PLACES)
+    return getattr(namespace.get("__spec__"), "origin", None) in {"built-in", "frozen"}

@@ -133,7 +133,7 @@ class LoadedCode:
         """Return the names under which a file was executed."""
         alike = {name: source.path for name, source in self._sources.items() if source.path.endswith(path.name)}
         real = os.path.realpath(path)
-        return {name for name, file in alike.items() if os.path.realpath(file) == real}
+        return {name for name, file in alike.items() if _resolved(file) == real}
 
     def _names_at(self, path: Path, packages: Mapping[str, Collection[str]]) -> set[str]:
         """Return the names by which a file, or a folder without modules, is imported, once it is there."""

@@ -271,7 +271,8 @@ class _Look:
             if key not in _CLASS_MACHINERY and not (key == "__annotations__" and not value):
                 self._print.append(key)
                 self._see(value)
-        for subclass in type.__subclasses__(cls):
+        subclasses: list[type] = type.__subclasses__(cls)
+        for subclass in subclasses:
             below = subclass.__dict__.get("__module__")
             if isinstance(below, str) and below in self._walk.own:
                 self.region.reaches.add(below)
@@ -299,7 +300,7 @@ class _Look:
             self._see(of_slot(slot, value))
         if kind.hidden is not None and not self._buffer(value):
             # By convention, what defines its own equality and its own hash never changes: dates, decimals, dtypes.
-            is_value = kind.hidden.__hash__ is not object.__hash__ and kind.hidden.__hash__ is not None
+            is_value = vars(kind.hidden).get("__hash__") is not None
             self.region.is_in_doubt |= not is_value and not self._walk.libraries.have(value)
 
     def _buffer(self, value: Any) -> bool:

@@ -76,6 +76,7 @@ def compare_opened(before: Inventory | None, now: Inventory, executed: Mapping[s
     """Compare a session with the one before; without one, only say what was executed."""
     if before is None:
         return Changes(executed, now.modules, names=names, outdated=now.outdated)
+    pipelines, nodes = _pipeline_changes(before.pipelines, now.pipelines)
     return Changes(
         executed=executed,
         modules=now.modules,
@@ -83,7 +84,8 @@ def compare_opened(before: Inventory | None, now: Inventory, executed: Mapping[s
         env=(before.env, now.env) if before.env != now.env else None,
         parameters=_parameter_changes(before, now),
         datasets=_dataset_changes(before.catalog, now.catalog),
-        **_pipeline_changes(before.pipelines, now.pipelines),
+        pipelines=pipelines,
+        nodes=nodes,
         names=names,
         outdated=now.outdated,
     )
@@ -167,27 +169,23 @@ def _dataset_changes(before: Catalog, now: Catalog) -> NameChanges:
     return NameChanges.between(*now.changed_definitions(before))
 
 
-def _pipeline_changes(before: PipelineRegistry, now: PipelineRegistry) -> dict[str, NameChanges]:
+def _pipeline_changes(before: PipelineRegistry, now: PipelineRegistry) -> tuple[NameChanges, NameChanges]:
+    """Compare pipelines by the names of their nodes, and nodes by what they do."""
     if before is now:
-        return {}
+        return NameChanges(), NameChanges()
     old, new = (
         {name: frozenset(pipeline.node_names) for name, pipeline in registry.items()} for registry in (before, now)
     )
     old_nodes, new_nodes = (
         {node.name: node for pipeline in registry.values() for node in pipeline} for registry in (before, now)
     )
-    return {
-        "pipelines": NameChanges.between(old, new),
-        "nodes": NameChanges(
-            added=tuple(sorted(new_nodes.keys() - old_nodes.keys())),
-            removed=tuple(sorted(old_nodes.keys() - new_nodes.keys())),
-            changed=tuple(
-                sorted(
-                    name for name in new_nodes.keys() & old_nodes.keys() if _differ(old_nodes[name], new_nodes[name])
-                )
-            ),
-        ),
-    }
+    both = new_nodes.keys() & old_nodes.keys()
+    nodes = NameChanges(
+        added=tuple(sorted(new_nodes.keys() - old_nodes.keys())),
+        removed=tuple(sorted(old_nodes.keys() - new_nodes.keys())),
+        changed=tuple(sorted(name for name in both if _differ(old_nodes[name], new_nodes[name]))),
+    )
+    return NameChanges.between(old, new), nodes
 
 
 def _differ(old: Node, new: Node) -> bool:

@@ -232,9 +232,12 @@ class _Reload:
         ]
         plans = [plan_rebinding(names, load.stale, modules, self._imported, self._before.lost_names(), in_memory)]
         if load.stale:
-            for namespace in outside_modules(modules.keys() | load.stale.keys()):
-                if namespace is not names:
-                    plans.append(plan_rebinding(namespace, load.stale, modules, ImportedNames(lambda *_: 1)))
+            is_own = ImportedNames(lambda *_: 1)  # a number there is not followed: nobody saw where it came from
+            plans += [
+                plan_rebinding(namespace, load.stale, modules, is_own)
+                for namespace in outside_modules(modules.keys() | load.stale.keys(), load.stale)
+                if namespace is not names
+            ]
         return plans
 
     def _kept_modules(self, code: LoadedCode) -> set[str]:
