@@ -93,7 +93,9 @@ def reload_project(
     except KeyboardInterrupt:
         done = reload is not None and reload.is_done
         raise Interrupted(
-            "the reload was done already." if done else "the reload was interrupted, and all is as it was before."
+            "the reload is done; the closing of the session before it was interrupted."
+            if done
+            else "the reload was interrupted, and all is as it was before."
         ) from None
     return reload.session
 
@@ -179,7 +181,7 @@ class _Reload:
                 with observation.reads.noted():
                     pipelines = session.pipelines
                 self._load_context(session, load.stale)
-                self._execute_rest(load)
+                self._execute_rest(load, session)
                 plans = self._plan_rebinding(load, session)
                 self._before.refuse_under_a_run()  # one may have been started by another thread meanwhile
                 touched = observation.touched()
@@ -210,27 +212,22 @@ class _Reload:
         changes = compare_opened(self._inventory, Inventory.of(session, code), executed, rebinding)
         session.changes = replace(changes, doubled=code.doubled())
 
-    def _execute_rest(self, load: Load) -> None:
+    def _execute_rest(self, load: Load, session: SessionCore) -> None:
         """Execute stale modules that no import has reached, if somebody holds them, and those that are there again."""
         if self._names is None:
             load.execute_rest()
         else:
-            held = held_modules(self._names, load.stale, self._imported) if load.rest else set()
+            held = held_modules(self._names, load.stale, self._imported, _in_memory(session)) if load.rest else set()
             load.execute_rest(held | Rebinding(lost=self._before.lost_names()).lost_modules)
 
     def _plan_rebinding(self, load: Load, session: SessionCore) -> list[RebindingPlan]:
-        """Plan what names are to be bound to: those of the notebook, then those of modules outside the project.
+        """Plan what names are to be bound to: those of the notebook, then those of modules beside the project.
 
         Also which instances are to be moved to the classes of now: of the names, and in the catalog's memory.
         """
         names = self._names if self._names is not None else {}
-        modules = load.modules
-        catalog = session.catalog
-        in_memory = [
-            Holding(f"{name} (catalog)", data, partial(catalog.replace_in_memory, name))
-            for name, data in catalog.in_memory().items()
-        ]
-        plans = [plan_rebinding(names, load.stale, modules, self._imported, self._before.lost_names(), in_memory)]
+        modules, lost = load.modules, self._before.lost_names()
+        plans = [plan_rebinding(names, load.stale, modules, self._imported, lost, _in_memory(session))]
         if load.stale:
             is_own = ImportedNames(lambda *_: 1)  # a number there is not followed: nobody saw where it came from
             plans += [
@@ -268,6 +265,15 @@ class _Reload:
         if live is not None:
             session.inherit(live, replaced)
         session.load_context()
+
+
+def _in_memory(session: SessionCore) -> list[Holding]:
+    """Return what a session's catalog holds in memory, under the names that a report uses."""
+    catalog = session.catalog
+    return [
+        Holding(f"{name} (catalog)", data, partial(catalog.replace_in_memory, name))
+        for name, data in catalog.in_memory().items()
+    ]
 
 
 def _tell_way_out(error: ProjectCodeError, module: str | None, code: LoadedCode) -> None:
