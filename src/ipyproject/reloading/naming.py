@@ -42,14 +42,11 @@ class NamedModules:
 
     def has(self, module: str) -> bool:
         """Whether a module is named."""
-        return self.anything or module in self.names or self._is_below(module)
-
-    def looks_up(self, module: str) -> bool:
-        """Whether it is looked for a module that is there only if it was imported before."""
-        return module in self.looked_up or self._is_below(module)
-
-    def _is_below(self, module: str) -> bool:
-        return bool(self.below) and any(parent in self.below for parent in with_parents(module))
+        return (
+            self.anything
+            or module in self.names
+            or (bool(self.below) and any(parent in self.below for parent in with_parents(module)))
+        )
 
 
 def named_modules(source: bytes, module: str, *, is_package: bool) -> NamedModules:

@@ -62,7 +62,11 @@ class _Spreading:
         kept: Collection[str],
     ) -> None:
         self._now = now
-        self._order = list(modules)
+        self._position = {name: position for position, name in enumerate(modules)}
+        self._children: dict[str, list[str]] = {}
+        for name in modules:
+            for package in with_parents(name):
+                self._children.setdefault(package, []).append(name)
         self._kept = set(kept)
         self._touched = [name for name, module in modules.items() if module.is_touched]
         self._modules = modules
@@ -96,11 +100,11 @@ class _Spreading:
         module = self._modules.get(name)
         if module is None:
             return []
-        sources = [module.named, self._now.get(name, module.named)]
-        if not any(named.below or named.looked_up for named in sources):
-            return []
-        later = self._order[self._order.index(name) + 1 :]
-        return [other for other in later if any(named.looks_up(other) for named in sources)]
+        sources = (module.named, self._now.get(name, module.named))
+        found = {other for named in sources for other in named.looked_up & self._modules.keys()}
+        for package in {package for named in sources for package in named.below & self._children.keys()}:
+            found.update(self._children[package])
+        return [other for other in found if self._position[other] > self._position[name]]
 
 
 def _abandoned(
