@@ -56,6 +56,8 @@ class CodeInfo(Protocol):
         """Finds its modules."""
 
 
+Created = tuple[Any, Any]  # a function create_pipeline and the pipeline that it made
+
 _WAITING_SECONDS = 0.1
 
 
@@ -80,6 +82,8 @@ class _Current:
         self._times_asked = 0
         self._reload_lock = RLock()
         self._is_reloading = False
+        self._created: dict[str, Created] | None = None  # of the block that goes on
+        self._reusable: Mapping[str, Created] = {}
         self._path_entry: str | None = None
         self._sessions: list[tuple[SessionInfo, Callable[[], object]]] = []  # each with what closes it at exit
         self._here: ContextVar[SessionInfo | None] = ContextVar("_here", default=None)
@@ -149,6 +153,33 @@ class _Current:
                 self._is_reloading = False
         finally:
             self._reload_lock.release()
+
+    @contextmanager
+    def creating_pipelines(self, before: Mapping[str, Created]) -> Iterator[dict[str, Created]]:
+        """Let pipelines of modules that were not executed again be taken, in the block, as they were made before.
+
+        Args:
+            before: Module -> its function ``create_pipeline`` and what that has made: while the function is the very
+                same, neither its module nor any that this one names has been executed since.
+
+        Yields:
+            The same of all that were made or taken in the block.
+        """
+        outer, created = (self._created, self._reusable), dict[str, Created]()
+        self._created, self._reusable = created, before
+        try:
+            yield created
+        finally:
+            self._created, self._reusable = outer
+
+    def created_pipeline(self, module: str, create: Callable[[], Any]) -> Any:
+        """Return what a module's function ``create_pipeline`` makes, or has made before; see `creating_pipelines`."""
+        known, pipeline = self._reusable.get(module, (None, None))
+        if known is not create:
+            pipeline = create()
+        if self._created is not None:
+            self._created[module] = create, pipeline
+        return pipeline
 
     # -- sessions
 
@@ -239,5 +270,6 @@ _current = _Current()
 current_project, has_project, set_project = _current.project, _current.has_project, _current.set_project
 loaded_code, set_loaded_code, only_reload = _current.code, _current.set_code, _current.only_reload
 current_session, open_sessions, times_asked = _current.session, _current.sessions, _current.times_asked
+creating_pipelines, created_pipeline = _current.creating_pipelines, _current.created_pipeline
 push_session, drop_session, running = _current.push_session, _current.drop_session, _current.running
 snapshot, restore, reset = _current.snapshot, _current.restore, _current.reset

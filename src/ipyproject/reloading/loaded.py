@@ -24,6 +24,7 @@ from ipyproject.reloading.stale import KnownModule, stale_modules
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from ipyproject.current import Created
     from ipyproject.project import Project
     from ipyproject.reloading.load import Load
     from ipyproject.reloading.snapshot import FileChanges, LayerChanges
@@ -44,6 +45,7 @@ class LoadedCode:
         snapshot: Its files as they were when it was executed.
         finder: Finds its modules; one that is imported outside a load is observed from here.
         pipelines: Its pipelines.
+        created: Module -> its function ``create_pipeline`` and what that has made.
         outdated: Compiled modules whose files are no longer those that were loaded, by path: a kernel that is started
             again would load the others.
         asks_session: Code has asked for the current session while it was imported: it is made for that one.
@@ -54,6 +56,7 @@ class LoadedCode:
         self.snapshot = snapshot
         self.finder = ProjectFinder(project, self)
         self.pipelines = PipelineRegistry({})
+        self.created: Mapping[str, Created] = {}
         self.outdated: frozenset[str] = frozenset()
         self.asks_session = False
         self._libraries = Libraries()
@@ -61,6 +64,7 @@ class LoadedCode:
         self._named: dict[str, tuple[bytes, NamedModules]] = {}
         self._seen: dict[str, set[str]] = {}
         self._touched: set[str] = set()
+        self._is_new = False
         self._told: set[tuple[str, ...]] = set()
         self._digests: Mapping[str, str] | None = None
         self._count = 0, 0
@@ -225,6 +229,9 @@ class LoadedCode:
 
     def doubled(self) -> tuple[tuple[str, ...], ...]:
         """Return the names of modules that are one file, loaded more than once; said once of each."""
+        if not self._is_new:
+            return ()
+        self._is_new = False
         files: dict[str, list[str]] = {}
         for name, source in self._sources.items():
             if name in sys.modules:
@@ -259,6 +266,7 @@ class LoadedCode:
         contents = {}
         self._touched.update(touched)
         self._digests = None
+        self._is_new = True
         for name, executed in observation.executed.items():
             # What was executed a second time, by importlib.reload() or by %autoreload, has left others as they were.
             is_by_hand = is_late and name in self._sources

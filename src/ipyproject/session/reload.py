@@ -178,7 +178,7 @@ class _Reload:
         replaced = self._before.project if self._before.project != self._project else None
         with Load(self._project, replaced, code.finder, observation, stale, self._kept_modules(code)) as load:
             with self._interrupts.allowed(), self._prepared() as session:
-                with observation.reads.noted():
+                with observation.reads.noted(), current.creating_pipelines(code.created) as created:
                     pipelines = session.pipelines
                 self._load_context(session, load.stale)
                 self._execute_rest(load, session)
@@ -186,6 +186,7 @@ class _Reload:
                 self._before.refuse_under_a_run()  # one may have been started by another thread meanwhile
                 touched = observation.touched()
         code.take(load, touched, self._snapshot, pipelines)
+        code.created = created
         code.outdated = self._outdated
         current.set_loaded_code(code)
         rebinding, *_ = [plan.apply() for plan in plans]
