@@ -7,6 +7,8 @@ import sysconfig
 import types
 from typing import Any
 
+from ipyproject.reloading.parts import attributes_of, namespace_of
+
 _PLACES = tuple({sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")})
 _NO_STATE = (
     int,
@@ -38,17 +40,17 @@ class Libraries:
         new = sys.modules.keys() - self._seen
         self._seen |= new
         for name in new:
-            module = sys.modules.get(name)
-            if not isinstance(module, types.ModuleType) or not _is_library(vars(module)):
+            module: Any = sys.modules.get(name)
+            if not issubclass(type(module), types.ModuleType) or not _is_library(namespace_of(module)):
                 continue
-            for key, value in list(vars(module).items()):
-                if not isinstance(value, _NO_STATE) and key != "__builtins__":
+            for key, value in list(namespace_of(module).items()):
+                if not issubclass(type(value), _NO_STATE) and key != "__builtins__":
                     self._names[id(value)] = name, key
 
     def have(self, value: Any) -> bool:
         """Whether an object is a library's."""
-        name, key = self._names.get(id(value), ("", ""))
-        return name != "" and getattr(sys.modules.get(name), "__dict__", {}).get(key) is value
+        known = self._names.get(id(value))
+        return known is not None and (attributes_of(sys.modules.get(known[0])) or {}).get(known[1]) is value
 
 
 def _is_library(namespace: dict[str, Any]) -> bool:

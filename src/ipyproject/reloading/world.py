@@ -119,6 +119,7 @@ class Bridges:
 def _bridging(kind: type[ModuleType], old: Mapping[str, Any], bystanders: Collection[int]) -> type[ModuleType]:
     class Bridging(kind):  # type: ignore[valid-type, misc]  # whatever type the module has
         __slots__ = ()
+        __bridged__ = kind
 
         def __getattr__(self, name: str) -> Any:
             """Answer for what is not there."""
