@@ -103,6 +103,10 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
+class _TouchedTooLateError(Exception):
+    """What modules hold that were not executed was changed, and what others have made from it is as it was."""
+
+
 class _Reload:
     """One reload: finds what is stale, executes it, opens the session, and only then closes those before it."""
 
@@ -143,9 +147,15 @@ class _Reload:
         self._outdated = code.outdated_by(changes)
         with self._interrupts.allowed():
             observation = code.observe()
-            is_all = self._full or code.asks_session
-            stale = None if is_all else code.stale(changes, observation, self._kept_modules(code))
-        return self._on_new_code(code, stale, observation)
+            kept = self._kept_modules(code)
+            stale = None if self._full or code.asks_session else code.stale(changes, observation, kept)
+        while True:
+            try:
+                return self._on_new_code(code, stale, observation)
+            except _TouchedTooLateError:  # all is as it was before, and more is known
+                with self._interrupts.allowed():
+                    observation = code.observe()
+                    stale = code.stale(changes, observation, kept)
 
     def _on_the_same_code(self, code: LoadedCode) -> Session:
         with unchanged_on_failure(), self._interrupts.allowed(), self._prepared() as session:
@@ -167,6 +177,8 @@ class _Reload:
                 self._execute_rest(load)
                 self._before.refuse_under_a_run()  # one may have been started by another thread meanwhile
                 touched = observation.touched()
+                if code.is_touched_too_late(observation, touched):
+                    raise _TouchedTooLateError
         code.take(load, touched, self._snapshot, pipelines)
         code.outdated = self._outdated
         current.set_loaded_code(code)
