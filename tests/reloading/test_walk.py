@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import sysconfig
 import time
 import types
 from pathlib import Path
@@ -201,6 +202,10 @@ ENVIRON, OUT, read = os.environ, sys.stdout, functools.partial(pd.read_csv, sep=
 class Color(enum.Enum):
     RED = 1
 
+class Permission(enum.Flag):
+    READ = 1
+    WRITE = 2
+
 class Point(NamedTuple):
     x: int
 
@@ -233,24 +238,37 @@ ROW = Point(1)
 """
 
 
-def test_a_typical_module_is_seen_whole():
-    """What modules typically import and make puts none in doubt, and leads to no other module."""
-    seen = walk()
-    modules = {}
-    for name in (NAME, "own_other"):
-        modules[name] = sys.modules[name] = types.ModuleType(name)
-        exec(TYPICAL, vars(modules[name]))
-    try:
-        LIBRARIES.look()
-        first = {name: seen.look(name, module) for name, module in modules.items()}
-        for module in modules.values():
-            repr(vars(module))
-            hash(module.CONFIG.color), module.PATTERN.match("a"), module.Color("RED" and 1), module.HERE.parts
-        for name, region in first.items():
-            again = seen.look(name, modules[name])
-            assert region.reaches <= {name}
-            assert not region.is_in_doubt
-            assert again.fingerprint == region.fingerprint
-    finally:
-        for name in modules:
-            del sys.modules[name]
+def _used(module):
+    """Use what a module has, as others do when they are imported."""
+    module.show(1)
+    return (
+        repr(vars(module)),
+        module.Permission.READ | module.Permission.WRITE,
+        module.PATTERN.match("a"),
+        module.HERE.parts,
+        hash(module.ID),
+        isinstance(1, module.Base),
+    )
+
+
+def test_a_typical_module_is_seen_whole(monkeypatch):
+    """What modules typically import and make puts none in doubt, leads to no other, and may be used."""
+    library = types.ModuleType("a_library")
+    library.__file__ = str(Path(sysconfig.get_path("purelib")) / "a_library.py")
+    library.checks = structures.closure([])
+    library.SHARED = {"by": ["all"]}
+    modules = {name: types.ModuleType(name) for name in (NAME, "own_other")}
+    for name, module in {"a_library": library, **modules}.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    for module in modules.values():
+        exec(TYPICAL, vars(module))
+        module.Config.checked = library.checks
+        module.CONFIG.a.append(library.SHARED)
+    LIBRARIES.look()
+    seen = Walk(modules.keys(), LIBRARIES)
+    first = {name: seen.look(name, module) for name, module in modules.items()}
+    for name, region in first.items():
+        _used(modules[name])
+        assert region.reaches <= {name}
+        assert not region.is_in_doubt
+        assert seen.look(name, modules[name]).fingerprint == region.fingerprint

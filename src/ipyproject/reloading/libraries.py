@@ -44,7 +44,8 @@ class Libraries:
             if not issubclass(type(module), types.ModuleType) or not _is_library(namespace_of(module)):
                 continue
             for key, value in list(namespace_of(module).items()):
-                if not issubclass(type(value), _NO_STATE) and key != "__builtins__":
+                is_closure = type(value) is types.FunctionType and value.__closure__ is not None
+                if (is_closure or not issubclass(type(value), _NO_STATE)) and key != "__builtins__":
                     self._names[id(value)] = name, key
 
     def have(self, value: Any) -> bool:

@@ -60,7 +60,7 @@ _MODULE_MACHINERY = frozenset(
 )
 _CLASS_MACHINERY = frozenset(
     """__dict__ __weakref__ __module__ __qualname__ _abc_impl __annotations_cache__ __firstlineno__
-    __static_attributes__ __slotnames__""".split()  # noqa: SIM905
+    __static_attributes__ __slotnames__ _value2member_map_""".split()  # noqa: SIM905
 )
 # Compared by their values; all else is compared by identity, and looked into.
 _VALUES = frozenset({int, str, bytes, bool, float, complex, type(None), type(...), type(NotImplemented)})
@@ -92,9 +92,10 @@ _LEAVES = (
     threading.Thread,
 )
 _PARTS_OF_PARTIAL: tuple[Any, ...] = (functools.partial.func, functools.partial.args, functools.partial.keywords)
+_CACHES_OF_DISPATCH = frozenset({"cache_token", "dispatch_cache"})  # of functools.singledispatch: filled by calls
 _first = operator.itemgetter(0)
 _BY_IDENTITY: tuple[Any, ...] = (object.__hash__, None)
-_LEAVES_OF = ("numpy.random.", "concurrent.futures.", "typing.", "zoneinfo.", "_json.", "_struct.")
+_LEAVES_OF = ("numpy.random.", "concurrent.futures.", "typing.", "zoneinfo.", "_json.", "_struct.", "pydantic_core.")
 _OURS = "ipyproject."
 
 
@@ -246,15 +247,12 @@ class _Look:
         if not self._is_defined_here(function, function.__qualname__, home) or not self._claims(function):
             return
         self._print.append(function.__code__)
-        for part in (
-            function.__doc__,
-            function.__defaults__,
-            function.__kwdefaults__,
-            function.__closure__,
-            function.__dict__,
-        ):
+        for part in (function.__doc__, function.__defaults__, function.__kwdefaults__, function.__dict__):
             if part:
                 self._see(part)
+        if function.__closure__:
+            cells = zip(function.__code__.co_freevars, function.__closure__, strict=True)
+            self._items([cell for name, cell in cells if home != "functools" or name not in _CACHES_OF_DISPATCH])
 
     def enter_cell(self, cell: types.CellType) -> None:
         if self._claims(cell):
