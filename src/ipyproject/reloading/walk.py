@@ -92,7 +92,8 @@ _LEAVES = (
     threading.Thread,
 )
 _PARTS_OF_PARTIAL: tuple[Any, ...] = (functools.partial.func, functools.partial.args, functools.partial.keywords)
-_CACHES_OF_DISPATCH = frozenset({"cache_token", "dispatch_cache"})  # of functools.singledispatch: filled by calls
+# Of functools.singledispatch: filled by calls.
+_CACHES_OF_DISPATCH = frozenset({"cache_token", "dispatch_cache", "_clear_cache"})
 _first = operator.itemgetter(0)
 _BY_IDENTITY: tuple[Any, ...] = (object.__hash__, None)
 _LEAVES_OF = ("numpy.random.", "concurrent.futures.", "typing.", "zoneinfo.", "_json.", "_struct.", "pydantic_core.")
@@ -247,12 +248,14 @@ class _Look:
         if not self._is_defined_here(function, function.__qualname__, home) or not self._claims(function):
             return
         self._print.append(function.__code__)
-        for part in (function.__doc__, function.__defaults__, function.__kwdefaults__, function.__dict__):
+        for part in (function.__doc__, function.__defaults__, function.__kwdefaults__):
             if part:
                 self._see(part)
-        if function.__closure__:
-            cells = zip(function.__code__.co_freevars, function.__closure__, strict=True)
-            self._items([cell for name, cell in cells if home != "functools" or name not in _CACHES_OF_DISPATCH])
+        if function.__closure__ or function.__dict__:
+            closed_over = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+            held = [*closed_over, *function.__dict__.items()]
+            held = [(name, each) for name, each in held if home != "functools" or name not in _CACHES_OF_DISPATCH]
+            self._items([part for pair in held for part in pair])
 
     def enter_cell(self, cell: types.CellType) -> None:
         if self._claims(cell):
