@@ -40,18 +40,18 @@ def holder(**held):
 @settings(max_examples=200, deadline=None)
 @given(structures.structures)
 def test_nothing_changed(held):
-    """Fingerprints are equal while nothing has changed, and all is seen."""
+    """A region is as it was while nothing has changed, and all is seen."""
     seen = walk()
     module = holder(held=held)
     before, after = (seen.look(NAME, module) for _ in range(2))
     assert not before.is_in_doubt
-    assert before.fingerprint == after.fingerprint
+    assert before.is_as(after)
 
 
 @settings(max_examples=400, deadline=None)
 @given(structures.structures, st.data())
 def test_any_change_is_seen_and_put_back(held, data):
-    """Whatever changes anywhere in what a module holds, the fingerprint does; what was copied puts it back."""
+    """Whatever changes anywhere in what a module holds is seen; what was copied puts it back."""
     seen = walk()
     module = holder(held=held)
     before = seen.look(NAME, module)
@@ -60,11 +60,11 @@ def test_any_change_is_seen_and_put_back(held, data):
     assume(changes)
     change = data.draw(st.sampled_from(changes))
     change()
-    assert seen.look(NAME, module).fingerprint != before.fingerprint
+    assert not seen.look(NAME, module).is_as(before)
     put_back(undo)
     after = seen.look(NAME, module)
     if "cache" not in repr(change):  # its counters start anew
-        assert after.fingerprint == before.fingerprint
+        assert after.is_as(before)
     assert after.reaches == before.reaches
 
 
@@ -102,9 +102,9 @@ def test_no_code_of_objects_is_called(base):
     before = seen.look(NAME, module)
     undo = copies(before.objects)
     module.held.append(1)
-    assert seen.look(NAME, module).fingerprint != before.fingerprint
+    assert not seen.look(NAME, module).is_as(before)
     put_back(undo)
-    assert seen.look(NAME, module).fingerprint == before.fingerprint
+    assert seen.look(NAME, module).is_as(before)
     assert not before.is_in_doubt
     assert TRIPPED == []
 
@@ -146,9 +146,9 @@ def test_metaclasses_are_not_asked():
     undo = copies(before.objects)
     type.__setattr__(cls, "new", 1)
     type.__getattribute__(cls, "held").append(1)
-    assert seen.look(NAME, module).fingerprint != before.fingerprint
+    assert not seen.look(NAME, module).is_as(before)
     put_back(undo)
-    assert seen.look(NAME, module).fingerprint == before.fingerprint
+    assert seen.look(NAME, module).is_as(before)
     assert not before.is_in_doubt
 
 
@@ -167,7 +167,7 @@ def test_circles_depth_and_size():
     assert time.perf_counter() - start < 1
     assert not before.is_in_doubt
     numbers[50_000] = "other"
-    assert seen.look(NAME, module).fingerprint != before.fingerprint
+    assert not seen.look(NAME, module).is_as(before)
     start = time.perf_counter()
     assert walk().look(NAME, holder(many=[[] for _ in range(1_000_000)])).is_in_doubt
     assert walk().look(NAME, holder(buffer=bytearray(1 << 28))).is_in_doubt
@@ -271,4 +271,4 @@ def test_a_typical_module_is_seen_whole(monkeypatch):
         _used(modules[name])
         assert region.reaches <= {name}
         assert not region.is_in_doubt
-        assert seen.look(name, modules[name]).fingerprint == region.fingerprint
+        assert seen.look(name, modules[name]).is_as(region)

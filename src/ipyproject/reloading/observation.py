@@ -100,7 +100,7 @@ class Observation:
 
     def _is_touched(self, name: str, region: Region) -> bool:
         now = self._walk.look(name, sys.modules.get(name))
-        return now.is_in_doubt or now.fingerprint != region.fingerprint
+        return now.is_in_doubt or not now.is_as(region)
 
     def _names(self) -> list[str]:
         names: list[str] = self._here.__dict__.setdefault("names", [])

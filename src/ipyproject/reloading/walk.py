@@ -104,27 +104,34 @@ class Region:
     """What one module holds.
 
     Attributes:
-        fingerprint: Equal, within one walk, while nothing in the region has become another.
+        held: What was met, place by place.
+        values: What is compared by value, likewise.
         reaches: Modules of the project of which something is held.
         below: Modules of the project whose classes derive from some of this one.
         is_in_doubt: Something in it may change unseen.
         objects: Those that can be changed, in the order in which they were met.
     """
 
-    __slots__ = ("below", "fingerprint", "is_in_doubt", "objects", "reaches")
+    __slots__ = ("below", "held", "is_in_doubt", "objects", "reaches", "values")
 
     def __init__(self) -> None:
-        self.fingerprint: list[Any] = []
+        self.held: list[Any] = []
+        self.values: list[Any] = []
         self.reaches: set[str] = set()
         self.below: set[str] = set()
         self.is_in_doubt = False
         self.objects: list[Any] = []
 
+    def is_as(self, other: Region) -> bool:
+        """Whether nothing in the region has become another since it was looked at before."""
+        same_size = len(self.held) == len(other.held) and self.values == other.values
+        return same_size and all(map(operator.is_, self.held, other.held))
+
 
 class Walk:
     """Looks at modules, as often as wanted while a load goes on.
 
-    All that it has met stays alive as long as it does, so that ids stay those of the objects: drop it with the load.
+    What it has found an owner of stays alive as long as it does: drop it with the load.
 
     Args:
         own: Names of the project's modules; may grow meanwhile.
@@ -134,8 +141,7 @@ class Walk:
     def __init__(self, own: Collection[str], libraries: Libraries) -> None:
         self.own = own
         self.libraries = libraries
-        self.owners: dict[int, str] = {}
-        self.met: list[Any] = []
+        self.owners: dict[int, tuple[str, Any]] = {}
         self.entering: dict[type, Callable[[_Look, Any], None] | None] = dict(_ENTERING)
         self._kinds: dict[type, _Kind] = {}
 
@@ -165,24 +171,29 @@ class _Look:
         self.region = Region()
         self._walk = walk
         self._name = name
-        self._print = self.region.fingerprint
+        self._values, self._held = self.region.values, self.region.held
         self._pending: deque[Any] = deque()
         self._visited: set[int] = set()
         self._left = BUDGET
+        self._is_librarys = walk.libraries.have
 
     def at(self, module: Any) -> None:
         if issubclass(type(module), types.ModuleType):
             self._root(module)
         else:
             self._see(module)
+        entering, visits = self._walk.entering, 0
         while self._pending:
-            self._left -= 1
+            visits += 1
             value = self._pending.popleft()
+            kind = type(value)
             try:
-                self._enter(value)
+                enter = entering[kind] if kind in entering else entering.setdefault(kind, _entering(kind))
+                if enter is not None:
+                    enter(self, value)
             except Exception:  # noqa: BLE001 - foreign objects may raise anything when they are looked at
                 self.region.is_in_doubt = True
-            if self._left < 0:
+            if visits > self._left:
                 self.region.is_in_doubt = True
                 return
 
@@ -190,43 +201,33 @@ class _Look:
         namespace = namespace_of(module)
         self.region.objects.append(module)
         kind = type(module)
-        self._print.append(id(class_namespace(kind).get("__bridged__", kind)))
+        self._held.append(class_namespace(kind).get("__bridged__", kind))
         prefix = f"{self._name}." if "__path__" in namespace else None
         for key, value in list(namespace.items()):
             if key in _MODULE_MACHINERY:
                 continue
             if prefix and issubclass(type(value), types.ModuleType) and sys.modules.get(prefix + key) is value:
                 continue  # the import of a submodule has set it
-            self._print.append(key)
+            self._values.append(key)
             self._see(value)
 
     def _see(self, value: Any) -> None:
         """Take note of an object where it is held, and let it be entered if that was not done."""
         kind = type(value)
         if kind in _VALUES:
-            self._print.append(value if kind is str or kind is int else (kind, repr(value)))
+            self._values.append(value if kind is str or kind is int else (kind, repr(value)))
             return
+        self._held.append(value)
         number = id(value)
-        self._print.append(number)
         if number not in self._visited:
             self._visited.add(number)
-            self._walk.met.append(value)
             self._pending.append(value)
-
-    def _enter(self, value: Any) -> None:
-        kind = type(value)
-        try:
-            entering = self._walk.entering[kind]
-        except KeyError:
-            entering = self._walk.entering[kind] = _entering(kind)
-        if entering is not None:
-            entering(self, value)
 
     def _claims(self, value: Any) -> bool:
         """Whether an object that can change is this module's."""
-        if self._walk.libraries.have(value):
+        if self._is_librarys(value):
             return False
-        owner = self._walk.owners.setdefault(id(value), self._name)
+        owner, _ = self._walk.owners.setdefault(id(value), (self._name, value))
         if owner != self._name:
             self.region.reaches.add(owner)
             return False
@@ -247,7 +248,7 @@ class _Look:
         home = dict.get(function.__globals__, "__name__")
         if not self._is_defined_here(function, function.__qualname__, home) or not self._claims(function):
             return
-        self._print.append(function.__code__)
+        self._values.append(function.__code__)
         for part in (function.__doc__, function.__defaults__, function.__kwdefaults__):
             if part:
                 self._see(part)
@@ -284,7 +285,7 @@ class _Look:
 
     def enter_lru_cache(self, function: Any) -> None:
         if self._claims(function):
-            self._print.append(function.cache_info())
+            self._values.append(function.cache_info())
             self._see(function.__dict__)
 
     def enter_weak(self, reference: weakref.ref[Any]) -> None:
@@ -296,7 +297,7 @@ class _Look:
 
     def enter_stream(self, stream: Any) -> None:
         if self._claims(stream):
-            self._print.append(stream.__getstate__()[:-1])
+            self._values.append(stream.__getstate__()[:-1])
             self._see(attributes_of(stream))
 
     def enter_alias(self, alias: types.GenericAlias) -> None:
@@ -327,7 +328,7 @@ class _Look:
             self._see(part)
         for key, value in sorted(class_namespace(cls).items(), key=_first):
             if key not in _CLASS_MACHINERY and not (key == "__annotations__" and not value):
-                self._print.append(key)
+                self._values.append(key)
                 self._see(value)
         subclasses: list[type] = type.__subclasses__(cls)
         for subclass in subclasses:
@@ -339,7 +340,7 @@ class _Look:
 
     def enter_instance(self, value: Any) -> None:
         kind = self._walk.kind_of(type(value))
-        self._print.append(id(type(value)))
+        self._held.append(type(value))
         if kind.home in self._walk.own:
             self._see(type(value))
         elif kind.is_leaf:
@@ -352,15 +353,15 @@ class _Look:
         if issubclass(type(value), BaseException):
             self._see(ARGUMENTS.__get__(value))
         for key, item in list(attributes.items()) if attributes else ():
-            if key not in kind.caches:
-                self._see(key)
+            if not kind.caches or key not in kind.caches:
+                self._held.append(key)
                 self._see(item)
         for slot in kind.slots:
             self._see(of_slot(slot, value))
         if kind.hidden is not None and not self._buffer(value):
             # By convention, what defines its own equality and its own hash never changes: dates, decimals, dtypes.
             is_value = kind.hidden.__hash__ not in _BY_IDENTITY
-            self.region.is_in_doubt |= not is_value and not self._walk.libraries.have(value)
+            self.region.is_in_doubt |= not is_value and not self._is_librarys(value)
 
     def _buffer(self, value: Any) -> bool:
         """Look at the content of an array of numbers; False where there is none, or too much."""
@@ -373,7 +374,7 @@ class _Look:
             if self._left < 0 or "O" in view.format:
                 return False
             if self._claims(value):
-                self._print += (view.format, view.shape, view.strides, view.tobytes())
+                self._values += (view.format, view.shape, view.strides, view.tobytes())
         return True
 
     # -- containers
@@ -388,7 +389,7 @@ class _Look:
         self._see(FACTORY.__get__(value))
 
     def enter_mapping(self, value: types.MappingProxyType[Any, Any]) -> None:
-        if not self._walk.libraries.have(value):
+        if not self._is_librarys(value):
             for mapping in gc.get_referents(value):
                 self._see(mapping)
 
@@ -403,8 +404,8 @@ class _Look:
         self._left -= len(items) // _AT_ONCE
         if self._left < 0:
             return
-        self._walk.met.append(items)
-        self._print.append(list(map(id, items)))
+        self._values.append(len(items))
+        self._held += items
         for item in items:
             if type(item) not in _VALUES and id(item) not in self._visited:
                 self._visited.add(id(item))
