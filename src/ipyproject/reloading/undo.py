@@ -144,11 +144,15 @@ def _of_exception(value: BaseException) -> Callable[[], None]:
 
 def _of_buffer(value: Any) -> Callable[[], None]:
     content = copy.copy(value)
+    shape = getattr(content, "shape", None)  # an array of numpy, or one that can grow
 
     def put_back() -> None:
-        if hasattr(content, "shape") and value.shape != content.shape:
-            value.shape = content.shape
-        value[:] = content
+        if shape is None:
+            value[:] = content
+            return
+        if value.shape != shape:
+            value.shape = shape
+        value[...] = content
 
     return put_back
 
