@@ -562,6 +562,7 @@ def test_a_name_whose_object_comes_back(make_project):
     assert reload_project(names=names).changes.names.gone == ()
     assert names["kept"] is old
     reload_project(names=names)
+    project.open()  # a session opened by hand knows nothing of the notebook's names
     project.write({"src/shop/more.py": "def first(): return 11\n"})
     assert reload_project(names=names).changes.names.rebound == ("kept",)
     assert names["kept"]() == 11

@@ -375,8 +375,8 @@ class _Before:
 
     def rebinding(self) -> Rebinding:
         """Return what the reload before has done to names and instances, and what it has found to be gone."""
-        changes = self.sessions[-1].changes if self.sessions else None
-        return changes.names if changes is not None else Rebinding()
+        by_reload = [session.changes.names for session in self.sessions if session.changes is not None]
+        return by_reload[-1] if by_reload else Rebinding()
 
     def close(self, interrupts: Interrupts) -> None:
         """Close the sessions, the one opened last first; an interrupt ends what goes on, and the rest is closed."""
