@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import timeit
 from textwrap import dedent
@@ -120,6 +121,7 @@ def test_none_is_nobodys(ip, project):
     for number in range(3):
         reloaded(ip, project, edit={"src/shop/tools.py": AFTER.replace("20", f"2{number}")})
         assert ip.user_ns["Penguin"] is None
+        gc.collect()
 
 
 OWN = {
