@@ -136,12 +136,10 @@ def make_current(project: Project) -> Settings:
     """
     with unchanged_on_failure():
         previous = current.snapshot().project
-        if previous is not None and _place_of(previous) != _place_of(project):
+        if previous is None or _place_of(previous) != _place_of(project):
             # A package of the same name elsewhere is another one.
-            for name in _modules_of(previous):
-                del sys.modules[name]
-        for name in _strangers(project):
-            del sys.modules[name]
+            for name in [*_modules_of(previous), *_strangers(project)]:
+                sys.modules.pop(name, None)
         current.set_project(project)
         importlib.invalidate_caches()
         return load_settings(project)

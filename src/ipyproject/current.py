@@ -17,7 +17,6 @@ from ipyproject.errors import ProjectNotFoundError, SessionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from ipyproject.project import Project
@@ -57,6 +56,8 @@ class CodeInfo(Protocol):
         """Finds its modules."""
 
 
+Created = tuple[Any, Any]  # a function create_pipeline and the pipeline that it made
+
 _WAITING_SECONDS = 0.1
 
 
@@ -76,72 +77,173 @@ class _Current:
     """What is open in this process. Safe with threads that open and close sessions."""
 
     def __init__(self) -> None:
-        self.project: Project | None = None
-        self.code: CodeInfo | None = None
-        self.times_asked = 0
-        self.reload_lock = RLock()
-        self.is_reloading = False
+        self._project: Project | None = None
+        self._code: CodeInfo | None = None
+        self._times_asked = 0
+        self._reload_lock = RLock()
+        self._is_reloading = False
+        self._created: dict[str, Created] | None = None  # of the block that goes on
+        self._reusable: Mapping[str, Created] = {}
         self._path_entry: str | None = None
         self._sessions: list[tuple[SessionInfo, Callable[[], object]]] = []  # each with what closes it at exit
         self._here: ContextVar[SessionInfo | None] = ContextVar("_here", default=None)
         self._lock = Lock()
         self._closes_at_exit = False
 
+    # -- the project and its code
+
+    def project(self) -> Project:
+        """Return the project that was bootstrapped or configured last.
+
+        Raises:
+            ProjectNotFoundError: None was.
+        """
+        if self._project is None:
+            raise ProjectNotFoundError(
+                "No project is open.",
+                "Call bootstrap_project(path), or configure_project(package_name) if it is installed.",
+            )
+        return self._project
+
+    def has_project(self) -> bool:
+        """Whether a project was bootstrapped or configured."""
+        return self._project is not None
+
     def set_project(self, project: Project | None) -> None:
+        """Make a project the current one: its source folder leads ``sys.path``, and the previous one's leaves it.
+
+        An entry that was on ``sys.path`` before any project was opened stays there.
+        """
         self._set_path_entry(project.source_dir if project is not None else None)
-        self.project = project
-        if self.code is not None and self.code.project != project:
+        self._project = project
+        if self._code is not None and self._code.project != project:
             self.set_code(None)
 
+    def code(self) -> CodeInfo | None:
+        """Return what the last reload knows of the current project's code; None where none has loaded it."""
+        return self._code
+
     def set_code(self, code: CodeInfo | None) -> None:
-        if self.code is not None and self.code.finder in sys.meta_path:
-            sys.meta_path.remove(self.code.finder)
-        self.code = code
+        """Keep what a reload knows of the code that it has loaded; its finder leads ``sys.meta_path``."""
+        if self._code is not None and self._code.finder in sys.meta_path:
+            sys.meta_path.remove(self._code.finder)
+        self._code = code
         if code is not None and code.finder not in sys.meta_path:
             sys.meta_path.insert(0, code.finder)
 
+    @contextmanager
+    def only_reload(self, while_waiting: Callable[[], object]) -> Iterator[None]:
+        """Let one reload at a time go on in the block; another thread's waits.
+
+        Args:
+            while_waiting: Called several times a second meanwhile; may raise.
+
+        Raises:
+            SessionError: Code that is executed by a reload asks for another one.
+        """
+        while not self._reload_lock.acquire(timeout=_WAITING_SECONDS):
+            while_waiting()
+        try:
+            if self._is_reloading:
+                raise SessionError("A reload is going on, and its code asks for another one.", "Reload from outside.")
+            self._is_reloading = True
+            try:
+                yield
+            finally:
+                self._is_reloading = False
+        finally:
+            self._reload_lock.release()
+
+    @contextmanager
+    def creating_pipelines(self, before: Mapping[str, Created]) -> Iterator[dict[str, Created]]:
+        """Let pipelines of modules that were not executed again be taken, in the block, as they were made before.
+
+        Args:
+            before: Module -> its function ``create_pipeline`` and what that has made: while the function is the very
+                same, neither its module nor any that this one names has been executed since.
+
+        Yields:
+            The same of all that were made or taken in the block.
+        """
+        outer, created = (self._created, self._reusable), dict[str, Created]()
+        self._created, self._reusable = created, before
+        try:
+            yield created
+        finally:
+            self._created, self._reusable = outer
+
+    def created_pipeline(self, module: str, create: Callable[[], Any]) -> Any:
+        """Return what a module's function ``create_pipeline`` makes, or has made before; see `creating_pipelines`."""
+        known, pipeline = self._reusable.get(module, (None, None))
+        if known is not create:
+            pipeline = create()
+        if self._created is not None:
+            self._created[module] = create, pipeline
+        return pipeline
+
+    # -- sessions
+
     def session(self) -> SessionInfo | None:
-        self.times_asked += 1
+        """Return the session whose run is going on in this thread, else the one opened last and still open, or None."""
+        self._times_asked += 1
         sessions = self.sessions()
         here = self._here.get()
         if here is not None and any(each is here for each in sessions):
             return here
         return sessions[-1] if sessions else None
 
+    def times_asked(self) -> int:
+        """Return how often the current session was asked for: code that asks while it is imported depends on it."""
+        return self._times_asked
+
     def sessions(self) -> tuple[SessionInfo, ...]:
+        """Return the open sessions, the one opened first at the front."""
         with self._lock:
             return tuple(session for session, _ in self._sessions)
 
-    def push(self, session: SessionInfo, close_at_exit: Callable[[], object]) -> None:
+    def push_session(self, session: SessionInfo, close_at_exit: Callable[[], object]) -> None:
+        """Make a session the current one.
+
+        Args:
+            session: The session.
+            close_at_exit: Called when the process ends and the session is still open.
+        """
         with self._lock:
             self._sessions.append((session, close_at_exit))
             is_first, self._closes_at_exit = not self._closes_at_exit, True
         if is_first:
             atexit.register(self._close_all)  # once: the interpreter never forgets an entry, even one taken out
 
-    def drop(self, session: SessionInfo) -> None:
+    def drop_session(self, session: SessionInfo) -> None:
+        """Take a session out; the one opened before it, if still open, is current again."""
         with self._lock:
             self._sessions = [(other, closer) for other, closer in self._sessions if other is not session]
 
     @contextmanager
     def running(self, session: SessionInfo) -> Iterator[None]:
+        """Let a session be the current one for the block, in this thread, whatever other threads open meanwhile."""
         token = self._here.set(session)
         try:
             yield
         finally:
             self._here.reset(token)
 
+    # -- as a whole
+
     def snapshot(self) -> CurrentSnapshot:
-        return CurrentSnapshot(self.project, self._path_entry, tuple(sys.path), self.code)
+        """Return the current project, the loaded code and ``sys.path``, for a later :meth:`restore`."""
+        return CurrentSnapshot(self._project, self._path_entry, tuple(sys.path), self._code)
 
     def restore(self, before: CurrentSnapshot) -> None:
+        """Put back what :meth:`snapshot` returned."""
         sys.path[:] = before.path
-        self.project = before.project
+        self._project = before.project
         self._path_entry = before.path_entry
-        if self.code is not before.code:
+        if self._code is not before.code:
             self.set_code(before.code)
 
     def reset(self) -> None:
+        """Forget the current project and sessions, and take the project's folder off ``sys.path``."""
         self.set_project(None)
         with self._lock:
             self._sessions = []
@@ -165,113 +267,9 @@ class _Current:
 
 _current = _Current()
 
-
-def current_project() -> Project:
-    """Return the project that was bootstrapped or configured last.
-
-    Raises:
-        ProjectNotFoundError: None was.
-    """
-    if _current.project is None:
-        raise ProjectNotFoundError(
-            "No project is open.",
-            "Call bootstrap_project(path), or configure_project(package_name) if it is installed.",
-        )
-    return _current.project
-
-
-def has_project() -> bool:
-    """Whether a project was bootstrapped or configured."""
-    return _current.project is not None
-
-
-def set_project(project: Project | None) -> None:
-    """Make a project the current one: its source folder leads ``sys.path``, and the previous one's leaves it.
-
-    An entry that was on ``sys.path`` before any project was opened stays there.
-    """
-    _current.set_project(project)
-
-
-def loaded_code() -> CodeInfo | None:
-    """Return what the last reload knows of the current project's code; None where none has loaded it."""
-    return _current.code
-
-
-def set_loaded_code(code: CodeInfo | None) -> None:
-    """Keep what a reload knows of the code that it has loaded; its finder leads ``sys.meta_path``."""
-    _current.set_code(code)
-
-
-def current_session() -> SessionInfo | None:
-    """Return the session whose run is going on in this thread, else the one opened last and still open, or None."""
-    return _current.session()
-
-
-def times_asked() -> int:
-    """Return how often the current session was asked for: code that asks while it is imported depends on it."""
-    return _current.times_asked
-
-
-@contextmanager
-def only_reload(while_waiting: Callable[[], object]) -> Iterator[None]:
-    """Let one reload at a time go on in the block; another thread's waits.
-
-    Args:
-        while_waiting: Called several times a second meanwhile; may raise.
-
-    Raises:
-        SessionError: Code that is executed by a reload asks for another one.
-    """
-    while not _current.reload_lock.acquire(timeout=_WAITING_SECONDS):
-        while_waiting()
-    try:
-        if _current.is_reloading:
-            raise SessionError("A reload is going on, and its code asks for another one.", "Reload from outside.")
-        _current.is_reloading = True
-        try:
-            yield
-        finally:
-            _current.is_reloading = False
-    finally:
-        _current.reload_lock.release()
-
-
-def open_sessions() -> tuple[SessionInfo, ...]:
-    """Return the open sessions, the one opened first at the front."""
-    return _current.sessions()
-
-
-def push_session(session: SessionInfo, close_at_exit: Callable[[], object]) -> None:
-    """Make a session the current one.
-
-    Args:
-        session: The session.
-        close_at_exit: Called when the process ends and the session is still open.
-    """
-    _current.push(session, close_at_exit)
-
-
-def drop_session(session: SessionInfo) -> None:
-    """Take a session out; the one opened before it, if still open, is current again."""
-    _current.drop(session)
-
-
-def running(session: SessionInfo) -> AbstractContextManager[None]:
-    """Let a session be the current one for the block, in this thread, whatever other threads open meanwhile."""
-    return _current.running(session)
-
-
-def snapshot() -> CurrentSnapshot:
-    """Return the current project, the loaded code and ``sys.path``, for a later :func:`restore`."""
-    return _current.snapshot()
-
-
-def restore(before: CurrentSnapshot) -> None:
-    """Put back what :func:`snapshot` returned."""
-    _current.restore(before)
-
-
-def reset() -> None:
-    """Forget the current project and sessions, and take the project's folder off ``sys.path``."""
-    _current.reset()
+current_project, has_project, set_project = _current.project, _current.has_project, _current.set_project
+loaded_code, set_loaded_code, only_reload = _current.code, _current.set_code, _current.only_reload
+current_session, open_sessions, times_asked = _current.session, _current.sessions, _current.times_asked
+creating_pipelines, created_pipeline = _current.creating_pipelines, _current.created_pipeline
+push_session, drop_session, running = _current.push_session, _current.drop_session, _current.running
+snapshot, restore, reset = _current.snapshot, _current.restore, _current.reset

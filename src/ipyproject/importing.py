@@ -148,11 +148,11 @@ def _inner_path(path: str, folder: str) -> str | None:
     else:
         parent, name = os.path.split(path)
         above = _inner_path(parent, folder) if name else None
-        if above is None or not _LIBRARY_FOLDERS.isdisjoint(real.split(os.sep)):
+        if above is None or not _LIBRARY_FOLDERS.isdisjoint(Path(real).parts):
             return None
         inner = os.path.join(above, name)  # noqa: PTH118 - texts all along: this is asked of every module
-    parts = inner.split(os.sep)
-    is_library = any(part.startswith(".") or part in _LIBRARY_FOLDERS for part in parts[:-1])
+    folders = Path(inner).parts[:-1]
+    is_library = any(part.startswith(".") or part in _LIBRARY_FOLDERS for part in folders)
     return None if is_library or real.startswith(_libraries_below(folder)) else inner
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import local
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
@@ -11,11 +11,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class _Made(NamedTuple):
+class _Made:
     """What was made, and the keys of what was asked for meanwhile: these are remembered as long as it is."""
 
-    value: Any
-    parts: tuple[Hashable, ...]
+    __slots__ = ("opening", "parts", "value")
+
+    def __init__(self, value: Any, parts: tuple[Hashable, ...], opening: int) -> None:
+        self.value = value
+        self.parts = parts
+        self.opening = opening  # the last one that has asked for it
 
 
 class Memo:
@@ -25,13 +29,25 @@ class Memo:
     """
 
     def __init__(self) -> None:
-        self._now: dict[Hashable, _Made] = {}
-        self._before: dict[Hashable, _Made] = {}
+        self._made: dict[Hashable, _Made] = {}
+        self._opening = 0
+        self._to_sweep = 0  # openings after which something may be left that nobody has asked for
         self._making = local()  # its `parts`: the keys that are asked for while something is made in this thread
 
     def begin(self) -> None:
         """Begin an opening: what the one before last has left, and the last one has not asked for, is forgotten."""
-        self._before, self._now = self._now, {}
+        if self._to_sweep:
+            self._to_sweep -= 1
+            made = dict(self._made)
+            pending = [key for key, each in made.items() if each.opening == self._opening]
+            kept: dict[Hashable, _Made] = {}
+            while pending:
+                key = pending.pop()
+                if key in made and key not in kept:
+                    kept[key] = made[key]
+                    pending += made[key].parts
+            self._made = kept
+        self._opening += 1
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return what was made under a key, or make it.
@@ -66,9 +82,10 @@ class Memo:
 
     def last(self, key: Hashable) -> Any:
         """Return what was put under a key last; None where nothing was, or it is forgotten."""
-        found = self._now.get(key) or self._taken_along(key)
+        found = self._made.get(key)
         if found is None:
             return None
+        found.opening = self._opening
         self._note(key)
         return found.value
 
@@ -80,28 +97,20 @@ class Memo:
             made: What to remember.
             parts: Keys of what it was made of: remembered as long as it is.
         """
-        self._now[key] = _Made(made, tuple(parts))
-        self._before.pop(key, None)
+        before, now = self._made.get(key), _Made(made, tuple(parts), self._opening)
+        if before is None or before.parts != now.parts:
+            self._to_sweep = 2
+        self._made[key] = now
         self._note(key)
         return made
 
     def apart(self) -> Memo:
         """Return a memo that knows what this one knows now, and of which this one learns nothing."""
         other = Memo()
-        other._before = {**self._before, **self._now}
+        other._made = {key: _Made(each.value, each.parts, 0) for key, each in self._made.items()}
         return other
 
     def _note(self, key: Hashable) -> None:
         parts = getattr(self._making, "parts", None)
         if parts is not None:
             parts.append(key)
-
-    def _taken_along(self, key: Hashable) -> _Made | None:
-        """Take what the opening before has asked for into this one, with its parts."""
-        found = self._before.pop(key, None)
-        if found is not None:
-            self._now[key] = found
-            for part in found.parts:
-                if part not in self._now:
-                    self._taken_along(part)
-        return found

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -44,15 +45,27 @@ def killed_at_random(start, seconds: float) -> list[list[str]]:
     return [line.split() for line in told.splitlines(keepends=True) if line.endswith("\n")]
 
 
+def seconds_of_a_session(start) -> float:
+    """Return how long the first session of a process takes, here and now."""
+    process = start(SESSIONS)
+    assert process.stdout.readline() == "ready\n"
+    begun = time.monotonic()
+    while not process.stdout.readline().startswith("closed"):
+        pass
+    process.kill()
+    return time.monotonic() - begun
+
+
 @pytest.mark.parametrize(
-    ("kills", "seconds", "anywhere"), [(100, 0.4, "sqlite"), (10, 1.5, "postgres")], indirect=["anywhere"]
+    ("kills", "sessions", "anywhere"), [(100, 6, "sqlite"), (10, 15, "postgres")], indirect=["anywhere"]
 )
-def test_processes_killed_at_random_moments(kills, seconds, anywhere, start) -> None:
+def test_processes_killed_at_random_moments(kills, sessions, anywhere, start) -> None:
     """Every session that had opened is there, interrupted unless it had been closed, and the store opens.
 
     So are the nodes that had finished, but for those of the last moment: they may have waited for others.
     """
     open_store(anywhere).close()
+    seconds = sessions * seconds_of_a_session(start)
     with ThreadPoolExecutor(4) as pool:
         stories = [*pool.map(lambda _: killed_at_random(start, seconds), range(kills))]
     lines = [line for story in stories for line in story]

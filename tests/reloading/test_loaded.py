@@ -448,19 +448,26 @@ CREATED = """
     """
 
 
+PURE = "from ipyproject import Node, Pipeline\ndef create_pipeline():\n    return Pipeline([Node(len, 'a', 'b')])\n"
+
+
 def test_pipelines_whose_making_leaves_traces(make_project):
-    """Pipelines are made anew on new code, and what making them leaves behind is there once, as in a fresh kernel."""
+    """Pipelines of unaffected modules are taken as they are; where making them leaves traces, they are made anew."""
     project = make_project(
         {
             "src/shop/pipeline_registry.py": None,
             "src/shop/calls.py": "CALLS = []\n",
             "src/shop/pipelines/__init__.py": "",
+            "src/shop/pipelines/pure.py": PURE,
             "src/shop/pipelines/traced.py": CREATED.format(first="CALLS.append('traced')", name="traced"),
             "src/shop/pipelines/edited.py": CREATED.format(first="pass", name="edited"),
         }
     )
-    reload_project(project.root)
+    before = reload_project(project.root).pipelines
     for name in ("other", "third"):
         project.write({"src/shop/pipelines/edited.py": CREATED.format(first="pass", name=name)})
-        assert reload_project().pipelines["edited"].inputs == {f"{name}_in"}
+        after = reload_project().pipelines
+        assert after["edited"].inputs == {f"{name}_in"}
+        assert after["traced"] is not before["traced"]
+        assert after["pure"] is before["pure"]
         assert module("calls").CALLS == ["traced"]

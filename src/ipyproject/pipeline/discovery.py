@@ -8,7 +8,7 @@ from pathlib import Path
 from reprlib import repr as short_repr
 from typing import TYPE_CHECKING
 
-from ipyproject.current import current_project
+from ipyproject.current import created_pipeline, current_project
 from ipyproject.errors import PipelineError
 from ipyproject.importing import import_project_module, project_code_errors
 from ipyproject.pipeline.pipeline import Pipeline
@@ -118,7 +118,7 @@ def _created(module: ModuleType, project: Project) -> Pipeline:
             "Add one that returns a Pipeline (import it in the __init__.py), or let the name begin with '_'.",
         )
     with project_code_errors(f"creating the pipeline of {module.__name__}", project):
-        pipeline = create()
+        pipeline = created_pipeline(module.__name__, create)
     if not isinstance(pipeline, Pipeline):
         raise PipelineError(
             f"create_pipeline() in {module.__file__} returned {short_repr(pipeline)}.", "Return a Pipeline."

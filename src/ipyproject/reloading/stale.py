@@ -62,7 +62,11 @@ class _Spreading:
         kept: Collection[str],
     ) -> None:
         self._now = now
-        self._order = list(modules)
+        self._position = {name: position for position, name in enumerate(modules)}
+        self._children: dict[str, list[str]] = {}
+        for name in modules:
+            for package in with_parents(name):
+                self._children.setdefault(package, []).append(name)
         self._kept = set(kept)
         self._touched = [name for name, module in modules.items() if module.is_touched]
         self._modules = modules
@@ -96,17 +100,17 @@ class _Spreading:
         module = self._modules.get(name)
         if module is None:
             return []
-        sources = [module.named, self._now.get(name, module.named)]
-        if not any(named.below or named.looked_up for named in sources):
-            return []
-        later = self._order[self._order.index(name) + 1 :]
-        return [other for other in later if any(named.looks_up(other) for named in sources)]
+        sources = (module.named, self._now.get(name, module.named))
+        found = {other for named in sources for other in named.looked_up & self._modules.keys()}
+        for package in {package for named in sources for package in named.below & self._children.keys()}:
+            found.update(self._children[package])
+        return [other for other in found if self._position[other] > self._position[name]]
 
 
 def _abandoned(
     modules: Mapping[str, KnownModule], changed: Collection[str], now: Mapping[str, NamedModules]
 ) -> set[str]:
-    """Return the modules that changed ones have imported and no longer name, and that nobody else names."""
+    """Return the modules that changed ones have imported and no longer do, and that nobody else imports."""
     gone = set(changed)
     found: set[str] = set()
     pending = [name for name in changed if name in modules]
@@ -115,9 +119,9 @@ def _abandoned(
         named = now.get(name)
         before = {*modules[name].named.names, *modules[name].seen} & modules.keys()
         for other in before - found - gone:
-            still = named is not None and named.has(other)
+            still = named is not None and named.has(other) and other not in named.looked_up
             if not still and not any(
-                other in module.named.names or other in module.seen
+                (other in module.named.names and other not in module.named.looked_up) or other in module.seen
                 for holder, module in modules.items()
                 if holder not in gone and holder not in found and holder != other
             ):
