@@ -622,3 +622,18 @@ def test_instances_of_a_class_that_comes_back(make_project):
     assert reload_project(names=names).changes.names.moved == ("oak",)
     assert names["oak"].height() == 2
     assert type(names["oak"]) is sys.modules["shop.trees"].Tree
+
+
+def test_what_comes_back_after_the_session_was_closed_by_hand(make_project):
+    """A name whose object was gone is bound again when its module comes back, whoever closed the session meanwhile."""
+    project = make_project({"src/shop/feat.py": "class F: number = 1\n"})
+    names = {}
+    reload_project(project.root, names=names)
+    exec("from shop.feat import F", names)
+    project.write({"src/shop/feat.py": None})
+    session = reload_project(names=names)
+    assert "F" in session.changes.names.gone
+    session.close()
+    project.write({"src/shop/feat.py": "class F: number = 2\n"})
+    reload_project(names=names)
+    assert names["F"].number == 2

@@ -14,6 +14,7 @@ from ipyproject.errors import (
     DatasetError,
     DatasetNotFoundError,
     ProjectCodeError,
+    ProjectError,
     SessionError,
     UnknownEnvError,
     UnknownPipelineError,
@@ -389,3 +390,20 @@ def test_logged_facts_and_metrics(make_project):
         [metric] = store.metrics(session.session_id)
         assert store.parameters(session.session_id) == {"rate": 2, "model": {"test_share": 0.25, "seed": 7}}
     assert (metric.name, metric.value, metric.run_id) == ("orders", 3.0, session.last_run.run_id)
+
+
+@pytest.mark.parametrize("option", ["inputs", "load_versions", "extra_params"])
+def test_options_that_are_no_mappings(make_project, option):
+    """A list where names and values are asked for is said in one message, before anything runs."""
+    with make_project().open() as session:
+        with pytest.raises(ProjectError, match=f"{option}= takes a mapping"):
+            session.run(**{option: [1]})
+        assert session.runs == ()
+
+
+def test_data_for_a_misspelt_input(make_project):
+    """Data for a dataset that nobody knows is refused with the name that is meant, instead of left out."""
+    with make_project().open() as session:
+        with pytest.raises(ProjectError, match=r"(?s)inputs= has data for 'ordres'.*Did you mean 'orders'"):
+            session.run(inputs={"ordres": [1]})
+        assert session.run(inputs={"orders": [1]})["total"] == 2

@@ -18,6 +18,7 @@ from ipyproject.reloading.libraries import Libraries
 from ipyproject.reloading.load import is_compiled
 from ipyproject.reloading.naming import NamedModules, named_modules, with_parents
 from ipyproject.reloading.observation import Observation
+from ipyproject.reloading.rebinding import Rebinding
 from ipyproject.reloading.snapshot import Snapshot, content_digest
 from ipyproject.reloading.stale import KnownModule, stale_modules
 
@@ -46,6 +47,7 @@ class LoadedCode:
         finder: Finds its modules; one that is imported outside a load is observed from here.
         pipelines: Its pipelines.
         created: Module -> its function ``create_pipeline`` and what that has made.
+        rebinding: What the last reload has done to names.
         outdated: Compiled modules whose files are no longer those that were loaded, by path: a kernel that is started
             again would load the others.
         asks_session: Code has asked for the current session while it was imported: it is made for that one.
@@ -57,6 +59,7 @@ class LoadedCode:
         self.finder = ProjectFinder(project, self)
         self.pipelines = PipelineRegistry({})
         self.created: Mapping[str, Created] = {}
+        self.rebinding = Rebinding()
         self.outdated: frozenset[str] = frozenset()
         self.asks_session = False
         self._libraries = Libraries()

@@ -225,6 +225,7 @@ class _Reload:
         session.snapshot = self._snapshot
         changes = compare_opened(self._inventory, Inventory.of(session, code), executed, rebinding)
         session.changes = replace(changes, doubled=code.doubled())
+        code.rebinding = rebinding
 
     def _execute_rest(self, load: Load, session: SessionCore) -> None:
         """Execute stale modules that no import has reached, if somebody holds them, and those that are there again."""
@@ -389,7 +390,9 @@ class _Before:
     def rebinding(self) -> Rebinding:
         """Return what the reload before has done to names and instances, and what it has found to be gone."""
         by_reload = [session.changes.names for session in self.sessions if session.changes is not None]
-        return by_reload[-1] if by_reload else Rebinding()
+        if by_reload:
+            return by_reload[-1]
+        return self.code.rebinding if self.code is not None else Rebinding()  # the session was closed by hand
 
     def close(self, interrupts: Interrupts) -> None:
         """Close the sessions, the one opened last first; an interrupt ends what goes on, and the rest is closed."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ipyproject import current
 from ipyproject.catalog.run_catalog import for_run
 from ipyproject.config import merge_params
-from ipyproject.errors import PipelineError, UnknownPipelineError, did_you_mean, shortened
+from ipyproject.errors import DatasetNotFoundError, PipelineError, UnknownPipelineError, did_you_mean, shortened
 from ipyproject.history import NodeRecord, RunRecord, Status, new_id
 from ipyproject.masking import MaskedErrors
 from ipyproject.pipeline import Node, Pipeline
@@ -87,6 +87,7 @@ class RunRequest:
         __tracebackhide__ = True
         pipeline = self.selection.apply(self._whole_pipeline(self.pipeline, core.pipelines))
         runner = make_runner(self.runner if self.runner is not None else core.settings.runner)
+        self._check_inputs(pipeline, core)
         run_id = new_id()
         record = RunRecord(
             run_id=run_id,
@@ -100,6 +101,16 @@ class RunRequest:
         run = _Run(record, pipeline, self._catalog(core, run_id), runner, self.keep)
         with MaskedErrors(core.masker, self.extra_params), current.running(core.session), core.book.in_run(run_id):
             return run.execute(core)
+
+    def _check_inputs(self, pipeline: Pipeline, core: SessionCore) -> None:
+        """Refuse data for a dataset that nobody knows: misspelt, it would be left out without a word."""
+        catalog = core.load_context().catalog
+        for name in self.inputs:
+            if name not in pipeline.datasets and name not in catalog:
+                raise DatasetNotFoundError(
+                    f"inputs= has data for {name!r}, which is no dataset of the run.",
+                    did_you_mean(str(name), pipeline.inputs, "Its inputs"),
+                )
 
     def _whole_pipeline(self, asked_for: Pipelines, registered: Mapping[str, Pipeline]) -> Pipeline:
         if isinstance(asked_for, Pipeline):

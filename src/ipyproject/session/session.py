@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Self
 
-from ipyproject.errors import SessionError
+from ipyproject.errors import PipelineError, SessionError
 from ipyproject.session.facade import Facade
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
     from pathlib import Path
     from types import TracebackType
 
@@ -275,6 +276,9 @@ class Session(Facade):
             to_outputs=to_outputs,
             namespaces=namespaces,
         )
+        for name, given in {"load_versions": load_versions, "inputs": inputs, "extra_params": extra_params}.items():
+            if given is not None and not isinstance(given, Mapping):
+                raise PipelineError(f"{name}= takes a mapping of names to values, not {given!r}.", "Write {...}.")
         request = RunRequest(
             pipeline, selection, runner, load_versions or {}, inputs or {}, extra_params or {}, keep=keep
         )
