@@ -254,7 +254,7 @@ def test_a_run_begins_with_what_is_there_now(tmp_path):
     live = Catalog.from_config(entries, project_root=tmp_path)
     for number in ("1", "2"):
         (tmp_path / "a.txt").write_text(number)
-        view = live.for_run(save_version=number)
+        view = for_run(live, save_version=number)
         assert view.load("cached") == number
         (tmp_path / "a.txt").write_text("later")
         assert view.load("cached") == live.load("cached") == number
@@ -266,5 +266,5 @@ def test_what_was_put_in_by_hand_is_not_released_by_a_run(tmp_path):
     """It may be all there is of the data."""
     live = Catalog({"mine": Cached(tmp_path / "no"), "memory": 2})
     live.save("mine", 1)
-    view = live.for_run(save_version="r1")
+    view = for_run(live, save_version="r1")
     assert (view.load("mine"), view.load("memory")) == (1, 2)

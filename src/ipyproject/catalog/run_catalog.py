@@ -19,18 +19,7 @@ class RunCatalog(Catalog):
 
     What the run keeps in memory becomes part of the live catalog as it is saved. Two runs at a time don't see each
     other's: each loads what it saved itself, and the live catalog has what was saved last. Datasets set on this view
-    stay in it. Made by `for_run`; making it costs nothing that grows with the catalog.
-
-    Args:
-        live: The catalog to share.
-        shared: What the two have in common.
-        save_version: The version that versioned datasets save, and load once they have saved.
-        load_versions: Name -> version to load.
-        inputs: Name -> data (or dataset) used instead of what the live catalog has.
-
-    Raises:
-        DatasetNotFoundError: ``load_versions`` names no dataset.
-        DatasetError: ``load_versions`` names a dataset that is not versioned, or a version is no simple name.
+    stay in it. Made by `for_run`, which says what it is given; making it costs nothing that grows with the catalog.
     """
 
     def __init__(

@@ -134,7 +134,15 @@ class Node:
 
     def tagged(self, tags: str | Iterable[str]) -> Node:
         """Return the same node with more tags."""
-        return self._with(tags=self._tags.union(as_names(tags)))
+        return Node(
+            self._func,
+            self._inputs,
+            self._outputs,
+            name=self._name,
+            tags=self._tags.union(as_names(tags)),
+            namespace=self._namespace,
+            confirms=self._confirms,
+        )
 
     def place(self) -> str:
         """Where the function is defined, for messages: ``nodes.py, line 12``."""
@@ -150,10 +158,8 @@ class Node:
         return f"Node({self.func_name}, {self._inputs!r}, {self._outputs!r}, name={self.name!r})"
 
     def __str__(self) -> str:
-        def joined(names: tuple[str, ...]) -> str:
-            return ", ".join(names) if names else "None"
-
-        return f"{self.name}: {self.func_name}({joined(self.inputs)}) -> {joined(self.outputs)}"
+        read, written = (", ".join(names) or "None" for names in (self.inputs, self.outputs))
+        return f"{self.name}: {self.func_name}({read}) -> {written}"
 
     @cached_property
     def _key(self) -> tuple[object, ...]:
@@ -168,18 +174,6 @@ class Node:
     @cached_property
     def _hash(self) -> int:
         return hash(self._key[1:])  # without the function: a callable object need not be hashable
-
-    def _with(self, **changes: Any) -> Node:
-        definition: dict[str, Any] = {
-            "func": self._func,
-            "inputs": self._inputs,
-            "outputs": self._outputs,
-            "name": self._name,
-            "tags": self._tags,
-            "namespace": self._namespace,
-            "confirms": self._confirms,
-        }
-        return Node(**(definition | changes))
 
     def _default_name(self) -> str:
         names, flat = (self._outputs, self._output_names) if self._output_names else (self._inputs, self._input_names)

@@ -70,12 +70,10 @@ class NodeLog:
         return result
 
     def _copied(self) -> _Log:
-        log = _Log()
         copy = type(self)()
-        copy._log = log
         for node in self:
             copy._append(node)
-        return log
+        return copy._log
 
     def _admits(self, node: Node) -> bool:
         for output in node.outputs:
