@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from copy import copy
+from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ipyproject.config.interpolation import Kind, Resolved, resolve_references
@@ -230,7 +231,7 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
 
     def _gives_the_same(self, kind: str, earlier: _Read, stack: Sequence[Layer]) -> bool:
         """Tell whether resolving a kind could give nothing but what it gave before."""
-        if len(stack) != len(earlier.stack) or not all(map(_is, stack, earlier.stack)):
+        if len(stack) != len(earlier.stack) or not all(map(is_, stack, earlier.stack)):
             return False
         if not earlier.references.keys:
             return kind != "parameters" or is_same_data(earlier.extra_params, self._extra_params)
@@ -301,10 +302,6 @@ def _runtime_layer(extra_params: Mapping[str, Any]) -> Layer:
 
 def _marked(stack: Sequence[Layer], mark: bytes) -> bool:
     return any(mark in layer.marks for layer in stack)
-
-
-def _is(one: object, other: object) -> bool:
-    return one is other
 
 
 def _same_objects(before: dict[Any, Any], now: dict[Any, Any]) -> dict[Any, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import Enum
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.masking.names import is_doubtful_name, is_secret_name
@@ -107,8 +108,9 @@ class Masking:
         result = {}
         names_secret = _names_secret(value)
         for key, item in value.items():
-            if is_secret_name(key if type(key) is str else _key_text(key)) or (names_secret and key == "value"):
-                new = self._hidden(item, key if type(key) is str else _key_text(key))
+            name = key if type(key) is str else _key_text(key)
+            if is_secret_name(name) or (names_secret and key == "value"):
+                new = self._hidden(item, name)
             else:
                 new = self._masked(item, depth)
             new_key = self._text(key) if type(key) is str else key
@@ -123,18 +125,18 @@ class Masking:
                 self._hidden(item, name) if is_secret_name(name) else self._masked(item, depth)
                 for name, item in zip(names, value, strict=True)
             ]
-            return value if all(map(_is, items, value)) else tuple(items)
+            return value if all(map(is_, items, value)) else tuple(items)
         items = [self._masked(item, depth) for item in value]
         for place, item in enumerate(value[:-1]):  # ["--token", "x"]
             if type(item) is str and item[:1] == "-" and "=" not in item and is_secret_name(item):
                 items[place + 1] = self._hidden(value[place + 1], item)
-        if all(map(_is, items, value)):
+        if all(map(is_, items, value)):
             return value
         return items if isinstance(value, list) else tuple(items)
 
     def _set(self, value: set[Any] | frozenset[Any], depth: int) -> Any:
         items = [self._masked(item, depth) for item in value]
-        if all(map(_is, items, value)):
+        if all(map(is_, items, value)):
             return value
         return set(items) if isinstance(value, set) else frozenset(items)
 
@@ -153,10 +155,6 @@ class Masking:
             return value
         new = self._text(text)
         return value if new == text else new
-
-
-def _is(one: object, other: object) -> bool:
-    return one is other
 
 
 def _names_secret(value: Mapping[Any, Any]) -> bool:

@@ -125,10 +125,8 @@ class Masker:
             fixed: Nobody will ever change the values that they hold.
         """
         self.learn(credentials, fixed=fixed)
-        if not fixed:
-            self._learn(_credential_texts(credentials))
-            return
-        self._learn(self._learned_of("all", credentials, _credential_texts))
+        find = _credential_texts
+        self._learn(self._learned_of("all", credentials, find) if fixed else find(credentials))
 
     def _learned_of(
         self, way: str, data: Mapping[Any, Any], find: Callable[[dict[Any, Any]], Iterable[str]]
@@ -226,7 +224,7 @@ def _secrets_in(data: Any) -> list[str]:
         return text
 
     def taken(value: Any, certain: bool) -> None:  # noqa: FBT001  (called by position)
-        found.extend(text for text in _leaf_texts(value) if certain or not _is_word(text))
+        found.extend(text for _, text in _leaves(value) if certain or not _is_word(text))
 
     Masking(spied, found=taken).of(data)
     return found
@@ -256,11 +254,6 @@ def _forms(secret: str) -> Iterator[str]:
         yield ascii(text)[1:-1]
 
 
-def _leaf_texts(value: Any) -> list[str]:
-    """Return the texts and numbers at the ends of some data, which may contain itself."""
-    return [text for _, text in _leaves(value)]
-
-
 def _credential_texts(credentials: Mapping[str, Any]) -> list[str]:
     return [
         text
@@ -270,6 +263,7 @@ def _credential_texts(credentials: Mapping[str, Any]) -> list[str]:
 
 
 def _leaves(value: Any, *, numbers: bool = True) -> Iterator[tuple[str, str]]:
+    """Yield name and text of what stands at the ends of some data, which may contain itself."""
     left = [("", value)]
     seen: dict[int, Any] = {}
     while left:
