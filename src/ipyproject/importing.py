@@ -132,7 +132,7 @@ def _inner_path(file: str, folder: str) -> str | None:
     if real != folder and not real.startswith(f"{folder}{os.sep}"):
         return None
     inner = real[len(folder) + 1 :]
-    parts = inner.split(os.sep)
+    parts = inner.split(os.sep)  # noqa: PTH206 - by text
     is_library = any(part.startswith(".") or part in _LIBRARY_FOLDERS for part in parts[:-1])
     return None if is_library or real.startswith(_libraries_below(folder)) else inner
 
@@ -166,12 +166,8 @@ def _own_place(error: BaseException, project: Project) -> str | None:
 
 
 def _is_own(file: str, project: Project) -> bool:
-    path = Path(file)
-    if path.is_relative_to(project.package_dir):
-        return True
-    if project.source_dir is None or not path.is_relative_to(project.source_dir):
-        return False
-    return not file.startswith(_LIBRARIES) and "site-packages" not in path.parts
+    folder = os.path.realpath(project.source_dir or project.package_dir)
+    return not file.startswith("<") and _inner_path(file, folder) is not None
 
 
 def _frames(error: BaseException) -> Iterator[tuple[str, int]]:

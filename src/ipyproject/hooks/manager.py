@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from ipyproject.errors import ProjectCodeError, SettingsError, format_error, did_you_mean
+from ipyproject.errors import ProjectCodeError, SettingsError, did_you_mean, format_error
 from ipyproject.hooks import specs
 
 if TYPE_CHECKING:
