@@ -265,7 +265,9 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
             runtime = RuntimeLookup(None if kind == "globals" else self._extra_params)
 
             def read_globals() -> Mapping[Any, Any]:
-                asked[:] = [self._globals(kind)]
+                if kind == "globals":
+                    raise ConfigError("globals refer to each other by ${key}, not ${globals:key}")
+                asked[:] = [self.resolved("globals")]
                 return asked[0]
 
             resolvers: dict[str, Callable[..., Any]] = {
@@ -273,7 +275,7 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
                 "globals": GlobalsLookup(read_globals),
                 "runtime_params": runtime,
             }
-            check = runtime.refuse_class if kind == "catalog" else _accept
+            check = runtime.refuse_class if kind == "catalog" else (lambda *_: None)
             known = earlier.resolved if earlier is not None and self._looks_up_the_same(earlier) else None
             resolved = resolve_references(values, Kind(resolvers, origin, check), wanted, references, known)
             if known is not None and earlier is not None and not asked and earlier.globals is not None:
@@ -283,11 +285,6 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
         if earlier is not None:
             resolved = resolved._replace(values=_same_objects(earlier.resolved.values, resolved.values))
         return _Read(files, self._extra_params, references, asked[0] if asked else None, resolved)
-
-    def _globals(self, asking: str) -> Mapping[Any, Any]:
-        if asking == "globals":
-            raise ConfigError("globals refer to each other by ${key}, not ${globals:key}")
-        return self.resolved("globals")
 
 
 def _is_folder_name(name: str) -> bool:
@@ -317,10 +314,6 @@ def _same_objects(before: dict[Any, Any], now: dict[Any, Any]) -> dict[Any, Any]
     except RecursionError:  # nested as deeply as can just be read
         return now
     return {**now, **same}
-
-
-def _accept(path: KeyPath, value: Any) -> None:
-    """Let every resolved value pass."""
 
 
 def _refuse_missing(values: Mapping[Any, Any], origin: Callable[[KeyPath], str]) -> None:

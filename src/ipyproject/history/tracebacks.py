@@ -27,7 +27,10 @@ MEMBERS = 3  # of a group
 MESSAGE_LINES, NOTE_LINES = 4, 2
 
 _OWN_FOLDER = str(Path(__file__).parent.parent) + os.sep
-_MACHINERY = ("/IPython/", "/ipykernel/", "/click/", "/asyncio/", "<frozen ")  # what stands around a cell or a command
+_MACHINERY = (  # what stands around a cell or a command
+    *(f"{os.sep}{library}{os.sep}" for library in ("IPython", "ipykernel", "click", "asyncio")),
+    "<frozen ",
+)
 _HEADER = "Traceback (most recent call last):"
 _CAUSE = "The above exception was the direct cause of the following exception:"
 _CONTEXT = "During handling of the above exception, another exception occurred:"
@@ -98,12 +101,7 @@ def _frames(error: BaseException) -> Frames:
     """Return the frames that matter, the outermost first."""
     frames = list(traceback.walk_tb(_held(error, "__traceback__")))
     kept = [each for each in frames if each is frames[-1] or not each[0].f_code.co_filename.startswith(_OWN_FOLDER)]
-    return list(dropwhile(_is_machinery, kept))
-
-
-def _is_machinery(frame: tuple[FrameType, int]) -> bool:
-    name = frame[0].f_code.co_filename.replace(os.sep, "/")
-    return any(part in name for part in _MACHINERY)
+    return list(dropwhile(lambda each: any(part in each[0].f_code.co_filename for part in _MACHINERY), kept))
 
 
 def _shown(frames: Frames, room: int, mask: Mask) -> list[str]:

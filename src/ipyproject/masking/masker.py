@@ -62,12 +62,7 @@ _BESIDE = (
 
 
 # A value under a name such as `batch_key` is often a plain word: hidden wherever it stands, it would spoil the record.
-_WORD = re.compile(r"[A-Za-z]?[a-z]+(?:[ _.-][a-z]+)*")
-_LONGEST_WORD = 20
-
-
-def _is_word(text: str) -> bool:
-    return len(text) <= _LONGEST_WORD and _WORD.fullmatch(text) is not None
+_WORD = re.compile(r"(?=.{1,20}$)[A-Za-z]?[a-z]+(?:[ _.-][a-z]+)*")
 
 
 _Place = tuple[str, type, Any, int]
@@ -224,7 +219,7 @@ def _secrets_in(data: Any) -> list[str]:
         return text
 
     def taken(value: Any, certain: bool) -> None:  # noqa: FBT001  (called by position)
-        found.extend(text for _, text in _leaves(value) if certain or not _is_word(text))
+        found.extend(text for _, text in _leaves(value) if certain or not _WORD.fullmatch(text))
 
     Masking(spied, found=taken).of(data)
     return found
