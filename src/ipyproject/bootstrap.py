@@ -121,17 +121,16 @@ def make_current(project: Project) -> Settings:
     """
     with unchanged_on_failure():
         previous = current.snapshot().project
-        if previous is None or _place_of(previous) != _place_of(project):
-            # A package of the same name elsewhere is another one.
+        # A package of the same name elsewhere is another one.
+        if previous is None or (previous.package_name, previous.source_dir) != (
+            project.package_name,
+            project.source_dir,
+        ):
             for name in [*_modules_of(previous), *_strangers(project)]:
                 sys.modules.pop(name, None)
         current.set_project(project)
         importlib.invalidate_caches()
         return load_settings(project)
-
-
-def _place_of(project: Project) -> tuple[str, Path | None]:
-    return project.package_name, project.source_dir
 
 
 def _modules_of(project: Project | None) -> list[str]:

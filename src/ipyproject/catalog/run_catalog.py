@@ -85,9 +85,7 @@ class RunCatalog(Catalog):
     def _prepare(self, name: str) -> None:
         """Have an own dataset ready for what is to be kept in memory."""
         with self._lock:
-            known: Dataset | None = None
-            if name in self:  # get() would look for the closest name first
-                known = self[name]
+            known = self[name] if name in self else None  # noqa: SIM401 - get() would look for the closest one
             if known is None or isinstance(known, MemoryDataset):
                 copy_mode = known.copy_mode if known else None
                 self._datasets[name] = self._unpublished[name] = MemoryDataset(copy_mode=copy_mode)
