@@ -104,13 +104,11 @@ class Masker:
             data: Anything.
             fixed: Nobody will ever change the values that it holds.
         """
-        found: list[str] = []
         if fixed and _is_divisible(data):
-            found += self._learned_of("named", data, _secrets_in)
+            self._learn(self._learned_of("named", data, _secrets_in))
             self._fixed[id(data)] = data
         else:
-            found += _secrets_in(data)
-        self._learn(found)
+            self._learn(_secrets_in(data))
 
     def learn_credentials(self, credentials: Mapping[str, Any], *, fixed: bool = False) -> None:
         """Remember the values of credentials, whatever they are called, but for users, hosts and the like.
