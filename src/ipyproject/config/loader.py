@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from copy import copy
-from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ipyproject.config.interpolation import Kind, Resolved, resolve_references
@@ -223,7 +222,7 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
             stack = self._layers.stack(kind).layers
             earlier: _Read | None = self._memo.last(("kind", kind))
             if earlier is not None and self._gives_the_same(kind, earlier, stack):
-                read = earlier._replace(stack=stack)
+                read = earlier
             else:
                 read = self._resolve(kind, stack, earlier)
             self._kinds[kind] = self._memo.put(("kind", kind), read)
@@ -231,7 +230,7 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
 
     def _gives_the_same(self, kind: str, earlier: _Read, stack: Sequence[Layer]) -> bool:
         """Tell whether resolving a kind could give nothing but what it gave before."""
-        if len(stack) != len(earlier.stack) or not all(map(is_, stack, earlier.stack)):
+        if stack is not earlier.stack:
             return False
         if not earlier.references.keys:
             return kind != "parameters" or is_same_data(earlier.extra_params, self._extra_params)
