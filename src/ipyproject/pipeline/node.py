@@ -33,9 +33,6 @@ class Node:
         namespace: Dotted prefix of the node's name.
         confirms: Names of datasets whose ``confirm()`` is called once the node has run.
 
-    Attributes:
-        is_transcoded: One of the names has a transcoding.
-
     Raises:
         PipelineError: Names are of the wrong type, none are given, one is given twice or both read and written, or the
             function can't be called with that many inputs.
@@ -65,7 +62,6 @@ class Node:
         self._confirms = tuple(dict.fromkeys(as_names(confirms)))
         self._input_names = _flat_names(inputs, "inputs", self)
         self._output_names = _flat_names(outputs, "outputs", self)
-        self.is_transcoded = any(map(is_transcoded, (*self._input_names, *self._output_names)))
         self._check()
 
     @property
@@ -193,7 +189,7 @@ class Node:
 
     def _check_names(self) -> None:
         written: set[str] = set()
-        read = set(map(plain_name, self._input_names) if self.is_transcoded else self._input_names)
+        read = set(map(plain_name, self._input_names))
         for output in self._output_names:
             plain = plain_name(output)
             if plain in written:
@@ -205,13 +201,10 @@ class Node:
                     f"Node {self.name!r} both reads and writes {output!r}.", "Write to a dataset of another name."
                 )
             written.add(plain)
-        if not self.is_transcoded:
-            return
-        transcoded = {plain_name(name) for name in self._input_names if is_transcoded(name)}
         for name in self._input_names:
-            if name in transcoded:
+            if is_transcoded(name) and (plain := plain_name(name)) in self._input_names:
                 raise PipelineError(
-                    f"Node {self.name!r} reads {name!r} with a transcoding and without.", TRANSCODING_HINT
+                    f"Node {self.name!r} reads {plain!r} with a transcoding and without.", TRANSCODING_HINT
                 )
 
     def _check_signature(self) -> None:
@@ -293,15 +286,11 @@ def _copied(names: InputNames) -> InputNames:
 
 
 def _flat_names(names: InputNames, what: str, node: Node) -> tuple[str, ...]:
-    flat: Iterable[object]
-    if names is None:
-        flat = ()
-    elif isinstance(names, dict):
+    flat: Iterable[object] = (names,)
+    if isinstance(names, dict):
         flat = names.values()
-    elif isinstance(names, (list, tuple)):
-        flat = names
-    else:
-        flat = (names,)
+    elif names is None or isinstance(names, (list, tuple)):
+        flat = names or ()
     for name in flat:
         if not isinstance(name, str) or not name:
             raise PipelineError(
