@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ipyproject.masking.command_lines import masked_command_line, masked_line
 from ipyproject.masking.data import Masking
@@ -73,13 +73,6 @@ def _place(way: str, key: Any, value: Any) -> _Place:
     return way, type(key), key, id(value)
 
 
-class _Learned(NamedTuple):
-    """What was found in data that never changes; the data is kept, so that its id stays its own."""
-
-    data: Any
-    secrets: tuple[str, ...]
-
-
 class Masker:
     """Masks what goes into a record, a display, a log or an error. Safe with threads.
 
@@ -93,7 +86,7 @@ class Masker:
         self._lock = Lock()
         self._known: frozenset[str] = frozenset()
         self._memo = memo if memo is not None else Memo()
-        self._learned: dict[_Place, _Learned] = {}
+        self._learned: dict[_Place, tuple[Any, list[str]]] = {}  # fixed values, so that ids stay theirs; secrets
         self._fixed: dict[int, Any] = {}  # the whole of what was learned as such
         self._learn(known)
 
@@ -121,21 +114,19 @@ class Masker:
         find = _credential_texts
         self._learn(self._learned_of("all", credentials, find) if fixed else find(credentials))
 
-    def _learned_of(
-        self, way: str, data: Mapping[Any, Any], find: Callable[[dict[Any, Any]], Iterable[str]]
-    ) -> list[str]:
+    def _learned_of(self, way: str, data: Mapping[Any, Any], find: Callable[[dict[Any, Any]], list[str]]) -> list[str]:
         """Find the secrets in data that never changes, in each of its values once."""
 
-        def by_value() -> dict[_Place, _Learned]:
+        def by_value() -> dict[_Place, tuple[Any, list[str]]]:
             return {_place(way, key, value): learned(key, value) for key, value in data.items()}
 
-        def learned(key: Any, value: Any) -> _Learned:
+        def learned(key: Any, value: Any) -> tuple[Any, list[str]]:
             place = _place(way, key, value)
-            return self._memo.get(("secrets", *place), lambda: _Learned(value, tuple(find({key: value}))))
+            return self._memo.get(("secrets", *place), lambda: (value, find({key: value})))
 
         found = self._memo.of(("secrets", way), data, by_value)
         self._learned.update(found)
-        return [secret for one in found.values() for secret in one.secrets]
+        return [secret for _, secrets in found.values() for secret in secrets]
 
     def text(self, text: str) -> str:
         """Return a text with its secrets hidden: the known ones, and what `masked_text` finds."""
