@@ -132,8 +132,8 @@ def _inner_path(file: str, folder: str) -> str | None:
     if real != folder and not real.startswith(f"{folder}{os.sep}"):
         return None
     inner = real[len(folder) + 1 :]
-    parts = inner.split(os.sep)  # noqa: PTH206 - by text
-    is_library = any(part.startswith(".") or part in _LIBRARY_FOLDERS for part in parts[:-1])
+    folders = Path(inner).parts[:-1]
+    is_library = any(part.startswith(".") or part in _LIBRARY_FOLDERS for part in folders)
     return None if is_library or real.startswith(_libraries_below(folder)) else inner
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class Interrupts:
     """A context in which an interrupt (SIGINT) waits for its end, but for :meth:`allowed` blocks.
 
-    One that comes through ends the ``allowed`` block that it comes in: whatever puts things in order after it is left in
-    peace. One that somebody swallowed comes again at the end. In another than the main thread, which no signal ever
+    One that comes through ends the ``allowed`` block that it comes in: whatever puts things in order after it is left
+    in peace. One that somebody swallowed comes again at the end. In another than the main thread, which no signal ever
     reaches, and where interrupts are ignored, it does nothing.
     """
 

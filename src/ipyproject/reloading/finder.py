@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from importlib.abc import MetaPathFinder
 from importlib.machinery import PathFinder, SourceFileLoader
-from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ipyproject.importing import Belonging
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from contextlib import AbstractContextManager
     from importlib.machinery import ModuleSpec
-    from types import CodeType
+    from types import CodeType, ModuleType
 
     from ipyproject.project import Project
 

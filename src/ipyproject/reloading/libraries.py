@@ -8,6 +8,8 @@ import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ipyproject.reloading.parts import attributes_of, namespace_of
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
@@ -45,17 +47,18 @@ class Libraries:
         new = sys.modules.keys() - self._seen
         self._seen |= new
         for name in new:
-            module = sys.modules.get(name)
-            if not isinstance(module, types.ModuleType) or not _is_library(vars(module)):
+            module: Any = sys.modules.get(name)
+            if not issubclass(type(module), types.ModuleType) or not _is_library(namespace_of(module)):
                 continue
-            for key, value in list(vars(module).items()):
-                if not isinstance(value, _NO_STATE) and key != "__builtins__":
+            for key, value in list(namespace_of(module).items()):
+                is_closure = type(value) is types.FunctionType and value.__closure__ is not None
+                if (is_closure or not issubclass(type(value), _NO_STATE)) and key != "__builtins__":
                     self._names[id(value)] = name, key
 
     def have(self, value: Any) -> bool:
         """Whether an object is a library's."""
-        name, key = self._names.get(id(value), ("", ""))
-        return name != "" and getattr(sys.modules.get(name), "__dict__", {}).get(key) is value
+        known = self._names.get(id(value))
+        return known is not None and (attributes_of(sys.modules.get(known[0])) or {}).get(known[1]) is value
 
 
 def outside_modules(own: Collection[str], held: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

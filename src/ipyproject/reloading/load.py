@@ -7,7 +7,6 @@ import os
 import sys
 from contextlib import contextmanager
 from importlib.machinery import ExtensionFileLoader
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self
 
 from ipyproject import current
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from collections.abc import Set as AbstractSet
     from importlib.machinery import ModuleSpec
-    from types import TracebackType
+    from types import ModuleType, TracebackType
 
     from ipyproject.project import Project
     from ipyproject.reloading.observation import Observation
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
 class Load:
     """A context in which stale modules of projects are imported from their sources as if for the first time.
 
-    On entering, the stale modules leave ``sys.modules``. Whatever is imported inside is compiled from source and executed
-    as a new module object. If the block raises, modules, what they held, ``sys.path``, ``sys.meta_path`` and the current
-    project and sessions are as they were.
+    On entering, the stale modules leave ``sys.modules``. Whatever is imported inside is compiled from source and
+    executed as a new module object. If the block raises, modules, what they held, ``sys.path``, ``sys.meta_path`` and
+    the current project are as they were.
 
     Args:
         project: The project that is opened.
@@ -69,7 +68,6 @@ class Load:
             for name, module in owned.items()
             if name not in staying and (self._asked_for is None or name in self._asked_for)
         }
-        self._compiled = staying
         self._observer, self._finder.observer = self._finder.observer, self.observation
         self._finder.known = frozenset(owned)
         self._finder.staying = _below_their_packages(staying & owned.keys(), owned)

@@ -110,22 +110,50 @@ class LoadedCode:
             observation: Has looked at the modules.
             kept: Modules that stay whatever happens.
         """
-        reached = observation.reaches()
+        reached = observation.reaches(by_subclasses=self._asks_for_subclasses(changes.code))
         if changes.other or changes.metadata or changes.read:  # any module may have read it
             return set(reached) - set(kept)
-        modules = {
-            name: KnownModule(self._names_of(name), self._seen.get(name, ()), reached[name], name in self._touched)
-            for name in reached
-        }
+        modules = self._known(reached)
         changed = self._changed_modules(changes.code)
         now = {name: read for name in changed if name in self._sources and (read := self._read_again(name)) is not None}
         return stale_modules(modules, changed, now, kept)
 
+    def is_touched_too_late(self, observation: Observation, touched: Collection[str]) -> bool:
+        """Whether a load has touched modules that it has not executed, and whose state others may have read.
+
+        What it has touched is known from then on: the same load anew, after this one was taken back, executes all that.
+
+        Args:
+            observation: Has seen the load.
+            touched: The modules that it has touched.
+        """
+        reached = {name: found for name, found in observation.reaches().items() if name not in observation.executed}
+        late = set(touched) & reached.keys() - self._touched
+        if not late:
+            return False
+        modules = self._known(reached)
+        is_read = stale_modules(modules, late, {name: modules[name].named for name in late}) != late
+        self._touched |= late if is_read else set()
+        return is_read
+
+    def _asks_for_subclasses(self, changes: LayerChanges) -> bool:
+        """Whether a source, as it was executed or is now, asks for the subclasses of a class: these must be right."""
+        texts = [source.source for source in list(self._sources.values())]
+        texts += [text for path in (*changes.added, *changes.changed) if (text := _text(path)) is not None]
+        return any(b"__subclasses__" in text for text in texts)
+
+    def _known(self, reached: Mapping[str, Collection[str]]) -> dict[str, KnownModule]:
+        return {
+            name: KnownModule(self._names_of(name), self._seen.get(name, ()), found, name in self._touched)
+            for name, found in reached.items()
+        }
+
     def _changed_modules(self, changes: LayerChanges) -> set[str]:
         """Return the names of the modules whose files have changed, as they are, or would be, imported."""
-        changed = [path for path in changes.changed if not _is_extension(path)]
+        changed = {path: self._names_of_file(path) for path in changes.changed if not _is_extension(path)}
         come_or_gone = [path for path in (*changes.added, *changes.removed) if path.suffix != ".pyc"]
-        names = {name for path in (*changed, *come_or_gone) for name in self._names_of_file(path)}
+        come_or_gone += [path for path, names in changed.items() if not names]  # whoever tried to import it may now
+        names = set().union(*changed.values(), *map(self._names_of_file, come_or_gone))
         if come_or_gone:
             modules = self.modules()
             packages = {name: places for name, module in modules.items() if (places := _real_places(module))}
@@ -148,7 +176,7 @@ class LoadedCode:
         found |= {short} if real in tops else set()
         for top in tops:
             if real.startswith(f"{top}{os.sep}"):
-                found.add(".".join([*real[len(top) + 1 :].split(os.sep), short]))
+                found.add(".".join([*Path(real[len(top) + 1 :]).parts, short]))
         return {name.removesuffix(".__init__") for name in found if name != "__init__"}
 
     def _affected_packages(self, names: Collection[str], modules: Mapping[str, Any]) -> set[str]:
@@ -160,9 +188,8 @@ class LoadedCode:
                 module = modules.get(parent)
                 if module is None:
                     found.add(parent)  # a folder that only now is a package
-                elif getattr(module, "__file__", None) is None:
-                    if not any(os.path.isdir(place) for place in _real_places(module)):  # noqa: PTH112 - texts all along
-                        found.add(parent)
+                elif getattr(module, "__file__", None) is None and not any(map(os.path.isdir, _real_places(module))):
+                    found.add(parent)
             parent, _, short = name.rpartition(".")
             source = self._sources.get(parent)
             if source is not None and short.encode() in source.source:
@@ -182,10 +209,8 @@ class LoadedCode:
 
     def _read_again(self, name: str) -> NamedModules | None:
         source = self._sources[name]
-        try:
-            return named_modules(Path(source.path).read_bytes(), name, is_package=source.is_package)
-        except OSError:
-            return None
+        text = _text(Path(source.path))
+        return named_modules(text, name, is_package=source.is_package) if text is not None else None
 
     def is_as_executed(self, name: str) -> bool:
         """Whether a module was executed before, and its file holds the same still."""
@@ -315,11 +340,15 @@ def _not_executed_here(module: Any) -> ExecutedSource | None:
     file = getattr(module, "__file__", None)
     if not isinstance(file, str) or is_compiled(module):
         return None
+    source = _text(Path(file))
+    return ExecutedSource(file, source, content_digest(source)) if source is not None else None
+
+
+def _text(path: Path) -> bytes | None:
     try:
-        source = Path(file).read_bytes()
+        return path.read_bytes()
     except OSError:
         return None
-    return ExecutedSource(file, source, content_digest(source))
 
 
 @lru_cache(maxsize=1 << 14)

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _DYNAMIC_MODULES = frozenset({"importlib", "pkgutil", "runpy", "imp", "zipimport"})
+_HARMLESS = ("importlib.metadata", "importlib.resources")
 _DYNAMIC_BUILTINS = frozenset({"exec", "eval", "compile", "__import__"})
 # These import the project's modules wherever they are called from, and nothing that the source of the caller names.
 _FINDERS = frozenset({"find_pipelines", "load_pipelines"})
 _MODULE_NAME = re.compile(r"[A-Za-z_]\w*(?:[.:][A-Za-z_]\w*){0,20}")
 _LONGEST_NAME = 200
+_IMPORT_LEVEL = 4  # how many arguments of __import__ follow the name, with the level last
 _NAMELESS = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop)
 
 
@@ -102,28 +104,21 @@ class _Reader:
     def _visit(self, tree: ast.AST) -> None:
         pending = [tree]
         while pending:
-            node = pending.pop()
-            if isinstance(node, ast.Import):
-                self._import(node)
-                continue
-            if isinstance(node, ast.ImportFrom):
-                self._import_from(node)
-                continue
-            if isinstance(node, ast.Constant):
-                self._text(node.value)
-                continue
-            if isinstance(node, (ast.Attribute, ast.Name)):
-                inner = self._chain(node)
-                if inner is not None:
-                    pending.append(inner)
-                continue
-            if isinstance(node, (ast.Call, ast.Subscript)) and self._by_text(node):
-                continue
-            for value in vars(node).values():
-                if isinstance(value, list):
-                    pending += [item for item in value if isinstance(item, ast.AST)]
-                elif isinstance(value, ast.AST) and not isinstance(value, _NAMELESS):
-                    pending.append(value)
+            match pending.pop():
+                case ast.Import() as node:
+                    self._import(node)
+                case ast.ImportFrom() as node:
+                    self._import_from(node)
+                case ast.Constant(value=str(text)):
+                    self._text(text)
+                case (ast.Attribute() | ast.Name()) as node:
+                    pending += self._chain(node)
+                case node if not self._by_text(node):
+                    for value in vars(node).values():
+                        if isinstance(value, list):
+                            pending += [item for item in value if isinstance(item, ast.AST)]
+                        elif isinstance(value, ast.AST) and not isinstance(value, _NAMELESS):
+                            pending.append(value)
 
     def _import(self, node: ast.Import) -> None:
         for alias in node.names:
@@ -144,11 +139,11 @@ class _Reader:
             self._names.add(target)
             self._bound.setdefault(alias.asname or alias.name, set()).add(target)
 
-    def _text(self, value: object) -> None:
-        if isinstance(value, str) and len(value) < _LONGEST_NAME and _MODULE_NAME.fullmatch(value):
-            self._texts.add(value.replace(":", "."))
+    def _text(self, text: str) -> None:
+        if len(text) < _LONGEST_NAME and _MODULE_NAME.fullmatch(text):
+            self._texts.add(text.replace(":", "."))
 
-    def _chain(self, node: ast.Attribute | ast.Name) -> ast.AST | None:
+    def _chain(self, node: ast.Attribute | ast.Name) -> list[ast.AST]:
         """Take note of ``a.b.c``; of any other expression with attributes return what these are asked of."""
         attributes: list[str] = []
         inner: ast.AST = node
@@ -156,38 +151,36 @@ class _Reader:
             attributes.append(inner.attr)
             inner = inner.value
         if not isinstance(inner, ast.Name):
-            return inner
+            return [inner]
         self._chains.append((inner.id, *reversed(attributes)))
-        return None
+        return []
 
-    def _by_text(self, node: ast.Call | ast.Subscript) -> bool:
+    def _by_text(self, node: ast.AST) -> bool:
         """Whether it is ``import_module("a.b")``, ``__import__("a.b")`` or ``sys.modules["a.b"]``, which names one."""
-        if isinstance(node, ast.Subscript):
-            is_modules = ast.unparse(node.value) == "sys.modules" if isinstance(node.value, ast.Attribute) else False
-            if is_modules and isinstance(node.slice, ast.Constant):
-                self._text(node.slice.value)
-                return True
-            return is_modules and isinstance(node.slice, ast.Name) and node.slice.id == "__name__"
-        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
-        if called not in {"import_module", "__import__"} or len(node.args) == 0:
-            return False
-        if not isinstance(node.args[0], ast.Constant) or not isinstance(node.args[0].value, str):
-            return False
-        if called == "__import__":
-            if len(node.args) + len(node.keywords) > 1:
-                self._text(node.args[0].value)
-                return not any(keyword.arg == "level" for keyword in node.keywords) and len(node.args) < 5  # noqa: PLR2004
-            self._text(node.args[0].value)
-            return True
-        given = [*node.args[1:], *(keyword.value for keyword in node.keywords)]
-        text = node.args[0].value
-        if text.startswith("."):
-            if len(given) != 1 or not (isinstance(given[0], ast.Name) and given[0].id == "__package__"):
-                return False
-            level = len(text) - len(text.lstrip("."))
-            text = _absolute(text[level:], level, self._package) or ""
-        self._text(text)
-        return True
+        match node:
+            case ast.Subscript(value=ast.Attribute(value=ast.Name(id="sys"), attr="modules"), slice=inner):
+                if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
+                    self._text(inner.value)
+                    return True
+                return isinstance(inner, ast.Name) and inner.id == "__name__"  # the module itself
+            case ast.Call(
+                func=ast.Attribute(attr="import_module") | ast.Name(id="import_module"),
+                args=[ast.Constant(value=str(text)), *given],
+                keywords=[],
+            ):
+                level = len(text) - len(text.lstrip("."))
+                match given:
+                    case [ast.Name(id="__package__")]:
+                        self._text(_absolute(text[level:], level, self._package) or "")
+                        return True
+                self._text(text)
+                return not given and not level
+            case ast.Call(
+                func=ast.Name(id="__import__"), args=[ast.Constant(value=str(text)), *given], keywords=keywords
+            ):
+                self._text(text)
+                return len(given) < _IMPORT_LEVEL and all(keyword.arg != "level" for keyword in keywords)
+        return False
 
     def _follow(self, chain: tuple[str, ...]) -> None:
         """Take note of what a chain of attributes reaches, for everything that its first name may stand for."""
@@ -198,11 +191,9 @@ class _Reader:
             dotted = ".".join((target, *attributes))
             self._names.update(with_parents(dotted))
             top, _, last = target.rpartition(".")
-            if dotted == "sys.modules" or (last in _FINDERS and top.startswith("ipyproject")):
-                self._anything = True
-            elif target.partition(".")[0] in _DYNAMIC_MODULES and not dotted.startswith(
-                ("importlib.metadata", "importlib.resources")
-            ):
+            is_finder = last in _FINDERS and top.startswith("ipyproject")
+            is_dynamic = target.partition(".")[0] in _DYNAMIC_MODULES and not dotted.startswith(_HARMLESS)
+            if is_finder or is_dynamic or dotted == "sys.modules":
                 self._anything = True
             elif not attributes:
                 self._below.add(target)  # handed on: whoever gets it may ask it for any of its modules

@@ -8,7 +8,7 @@ from threading import local
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.reloading.reads import Reads
-from ipyproject.reloading.undo import copies
+from ipyproject.reloading.undo import copies, put_back
 from ipyproject.reloading.walk import Region, Walk
 
 if TYPE_CHECKING:
@@ -46,8 +46,14 @@ class Observation:
         self._undo: dict[str, list[Callable[[], None]]] = {}
         self._here = local()
 
-    def reaches(self) -> dict[str, set[str]]:
-        """Return the modules, each with those of which it holds something now."""
+    def reaches(self, *, by_subclasses: bool = False) -> dict[str, set[str]]:
+        """Return the modules, each with those of which it holds something now.
+
+        Args:
+            by_subclasses: What ``__subclasses__()`` of its classes gives counts as held.
+        """
+        if by_subclasses:
+            return {name: region.reaches | region.below for name, region in self._regions.items()}
         return {name: region.reaches for name, region in self._regions.items()}
 
     def go_on_without(self, stale: Collection[str] | None) -> None:
@@ -90,12 +96,11 @@ class Observation:
         """Put back what modules that were not executed hold, where it was touched."""
         for name, undo in self._undo.items():
             if self._is_touched(name, self._regions[name]):
-                for step in undo:
-                    step()
+                put_back(undo)
 
     def _is_touched(self, name: str, region: Region) -> bool:
         now = self._walk.look(name, sys.modules.get(name))
-        return now.is_in_doubt or now.fingerprint != region.fingerprint
+        return now.is_in_doubt or not now.is_as(region)
 
     def _names(self) -> list[str]:
         names: list[str] = self._here.__dict__.setdefault("names", [])

@@ -86,7 +86,7 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
     if not isinstance(path, (str, bytes, os.PathLike)):
         return
     absolute = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - no links are resolved
-    for reads in list(_noting):
+    for reads in _noting:
         noted = reads.folders if event != _OPEN else reads.written if _is_for_writing(args) else reads.paths
         noted.add(absolute)
 

@@ -110,7 +110,7 @@ class _Spreading:
 def _abandoned(
     modules: Mapping[str, KnownModule], changed: Collection[str], now: Mapping[str, NamedModules]
 ) -> set[str]:
-    """Return the modules that changed ones have imported and no longer name, and that nobody else names."""
+    """Return the modules that changed ones have imported and no longer do, and that nobody else imports."""
     gone = set(changed)
     found: set[str] = set()
     pending = [name for name in changed if name in modules]
@@ -119,9 +119,9 @@ def _abandoned(
         named = now.get(name)
         before = {*modules[name].named.names, *modules[name].seen} & modules.keys()
         for other in before - found - gone:
-            still = named is not None and named.has(other)
+            still = named is not None and named.has(other) and other not in named.looked_up
             if not still and not any(
-                other in module.named.names or other in module.seen
+                (other in module.named.names and other not in module.named.looked_up) or other in module.seen
                 for holder, module in modules.items()
                 if holder not in gone and holder not in found and holder != other
             ):

@@ -1,15 +1,17 @@
 """A walk over what modules hold: whose objects they reach, and whether any of it has become another.
 
 Nothing is worked out from sources here: objects are looked at. What can change (containers, instances, functions,
-classes) belongs to the module that reached it first, whose own it nearly always is, since modules end their execution in
-the order in which they depend on each other; another module that reaches it depends on its owner and does not look again.
+classes) belongs to the module that reached it first, whose own it nearly always is, since modules end their execution
+in the order in which they depend on each other; another module that reaches it depends on its owner and does not look.
 
-What can't be looked into (generators, iterators, objects of compiled libraries) may change unseen: its holder is in doubt.
+What can't be looked into (generators, iterators, objects of compiled libraries) may change unseen: its holder is in
+doubt. No code of the objects is called: what they hold is taken from them by the built-in types that they derive from.
 """
 
 from __future__ import annotations
 
 import functools
+import gc
 import io
 import logging
 import operator
@@ -19,28 +21,46 @@ import sys
 import threading
 import types
 import weakref
-from collections import deque
+from collections import OrderedDict, defaultdict, deque, namedtuple
 from contextvars import ContextVar
 from enum import Enum
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from ipyproject.reloading.parts import (
+    ARGUMENTS,
+    FACTORY,
+    LRU_CACHE,
+    attributes_of,
+    class_bases,
+    class_module,
+    class_mro,
+    class_namespace,
+    class_qualname,
+    hidden_state,
+    items_of,
+    namespace_of,
+    of_slot,
+    registered,
+    slots_of,
+)
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection
 
     from ipyproject.reloading.libraries import Libraries
 
 BUDGET = 20_000
 """How many objects of one module are visited; one that holds more is in doubt."""
-_BUFFER_BYTES = 1 << 20  # of arrays up to this size the content is looked at
+_AT_ONCE = 64  # items of a container, or bytes of an array, that are compared in the time in which one is visited
 
 _MODULE_MACHINERY = frozenset(
     """__annotations__ __builtins__ __cached__ __doc__ __file__ __loader__ __name__ __package__ __path__ __spec__
-    __warningregistry__""".split()
+    __warningregistry__""".split()  # noqa: SIM905 - not a page of them
 )
 _CLASS_MACHINERY = frozenset(
-    """__dict__ __weakref__ __doc__ __module__ __qualname__ _abc_impl __annotations_cache__ __firstlineno__
-    __static_attributes__ __slotnames__""".split()
+    """__dict__ __weakref__ __module__ __qualname__ _abc_impl __annotations_cache__ __firstlineno__
+    __static_attributes__ __slotnames__ _value2member_map_""".split()  # noqa: SIM905
 )
 # Compared by their values; all else is compared by identity, and looked into.
 _VALUES = frozenset({int, str, bytes, bool, float, complex, type(None), type(...), type(NotImplemented)})
@@ -53,14 +73,14 @@ _LEAVES = (
     types.MemberDescriptorType,
     types.MethodWrapperType,
     types.CodeType,
-    types.UnionType,
+    type(vars(namedtuple("_Row", "cell"))["cell"]),  # noqa: PYI024 - what it makes is meant
     range,
     slice,
     re.Pattern,
+    re.Match,
     operator.itemgetter,
     operator.attrgetter,
     operator.methodcaller,
-    ContextVar,
     type(threading.Lock()),
     type(threading.RLock()),
     # What these hold is not what a project determines.
@@ -68,38 +88,50 @@ _LEAVES = (
     logging.Logger,
     logging.Handler,
     random.Random,
-    io.IOBase,
+    io.IOBase.__mro__[1],  # the compiled one: no class can say that it is one of its own
     threading.Thread,
 )
-_LEAVES_OF = ("numpy.random.", "concurrent.futures.", "typing.")
+_PARTS_OF_PARTIAL: tuple[Any, ...] = (functools.partial.func, functools.partial.args, functools.partial.keywords)
+# Of functools.singledispatch: filled by calls.
+_CACHES_OF_DISPATCH = frozenset({"cache_token", "dispatch_cache", "_clear_cache"})
+_first = operator.itemgetter(0)
+_BY_IDENTITY: tuple[Any, ...] = (object.__hash__, None)
+_LEAVES_OF = ("numpy.random.", "concurrent.futures.", "typing.", "zoneinfo.", "_json.", "_struct.", "pydantic_core.")
 _OURS = "ipyproject."
-_LRU_CACHE = type(functools.lru_cache(lambda: None))
-_HEAP_TYPE, _IMMUTABLE_TYPE = 1 << 9, 1 << 8  # Py_TPFLAGS_HEAPTYPE, Py_TPFLAGS_IMMUTABLETYPE
 
 
 class Region:
     """What one module holds.
 
     Attributes:
-        fingerprint: Equal, within one walk, while nothing in the region has become another.
+        held: What was met, place by place.
+        values: What is compared by value, likewise.
         reaches: Modules of the project of which something is held.
+        below: Modules of the project whose classes derive from some of this one.
         is_in_doubt: Something in it may change unseen.
         objects: Those that can be changed, in the order in which they were met.
     """
 
-    __slots__ = ("fingerprint", "is_in_doubt", "objects", "reaches")
+    __slots__ = ("below", "held", "is_in_doubt", "objects", "reaches", "values")
 
     def __init__(self) -> None:
-        self.fingerprint: list[Any] = []
+        self.held: list[Any] = []
+        self.values: list[Any] = []
         self.reaches: set[str] = set()
+        self.below: set[str] = set()
         self.is_in_doubt = False
         self.objects: list[Any] = []
+
+    def is_as(self, other: Region) -> bool:
+        """Whether nothing in the region has become another since it was looked at before."""
+        same_size = len(self.held) == len(other.held) and self.values == other.values
+        return same_size and all(map(operator.is_, self.held, other.held))
 
 
 class Walk:
     """Looks at modules, as often as wanted while a load goes on.
 
-    All that it has met stays alive as long as it does, so that ids stay those of the objects: drop it with the load.
+    What it has found an owner of stays alive as long as it does: drop it with the load.
 
     Args:
         own: Names of the project's modules; may grow meanwhile.
@@ -109,8 +141,7 @@ class Walk:
     def __init__(self, own: Collection[str], libraries: Libraries) -> None:
         self.own = own
         self.libraries = libraries
-        self.owners: dict[int, str] = {}
-        self.met: list[Any] = []
+        self.owners: dict[int, tuple[str, Any]] = {}
         self.entering: dict[type, Callable[[_Look, Any], None] | None] = dict(_ENTERING)
         self._kinds: dict[type, _Kind] = {}
 
@@ -140,90 +171,94 @@ class _Look:
         self.region = Region()
         self._walk = walk
         self._name = name
-        self._print = self.region.fingerprint
+        self._values, self._held = self.region.values, self.region.held
         self._pending: deque[Any] = deque()
         self._visited: set[int] = set()
+        self._left = BUDGET
+        self._is_librarys = walk.libraries.have
 
     def at(self, module: Any) -> None:
-        if isinstance(module, types.ModuleType):
+        if issubclass(type(module), types.ModuleType):
             self._root(module)
         else:
             self._see(module)
-        left = BUDGET
+        entering, visits = self._walk.entering, 0
         while self._pending:
-            left -= 1
+            visits += 1
             value = self._pending.popleft()
+            kind = type(value)
             try:
-                self._enter(value)
+                enter = entering[kind] if kind in entering else entering.setdefault(kind, _entering(kind))
+                if enter is not None:
+                    enter(self, value)
             except Exception:  # noqa: BLE001 - foreign objects may raise anything when they are looked at
                 self.region.is_in_doubt = True
-            if left < 0:
+            if visits > self._left:
                 self.region.is_in_doubt = True
                 return
 
     def _root(self, module: types.ModuleType) -> None:
-        namespace = vars(module)
+        namespace = namespace_of(module)
         self.region.objects.append(module)
+        kind = type(module)
+        self._held.append(class_namespace(kind).get("__bridged__", kind))
         prefix = f"{self._name}." if "__path__" in namespace else None
         for key, value in list(namespace.items()):
             if key in _MODULE_MACHINERY:
                 continue
             if prefix and issubclass(type(value), types.ModuleType) and sys.modules.get(prefix + key) is value:
                 continue  # the import of a submodule has set it
-            self._print.append(key)
+            self._values.append(key)
             self._see(value)
 
     def _see(self, value: Any) -> None:
         """Take note of an object where it is held, and let it be entered if that was not done."""
         kind = type(value)
         if kind in _VALUES:
-            self._print.append(value if kind is str or kind is int else (kind, repr(value)))
+            self._values.append(value if kind is str or kind is int else (kind, repr(value)))
             return
+        self._held.append(value)
         number = id(value)
-        self._print.append(number)
         if number not in self._visited:
             self._visited.add(number)
-            self._walk.met.append(value)
             self._pending.append(value)
-
-    def _enter(self, value: Any) -> None:
-        kind = type(value)
-        try:
-            entering = self._walk.entering[kind]
-        except KeyError:
-            entering = self._walk.entering[kind] = _entering(kind)
-        if entering is not None:
-            entering(self, value)
 
     def _claims(self, value: Any) -> bool:
         """Whether an object that can change is this module's."""
-        owner = self._walk.owners.setdefault(id(value), self._name)
+        if self._is_librarys(value):
+            return False
+        owner, _ = self._walk.owners.setdefault(id(value), (self._name, value))
         if owner != self._name:
             self.region.reaches.add(owner)
-            return False
-        if self._walk.libraries.have(value):
             return False
         self.region.objects.append(value)
         return True
 
-    def _is_defined_here(self, value: Any, home: object) -> bool:
+    def _is_defined_here(self, value: Any, qualname: str, home: object) -> bool:
         """Whether a function or a class is this module's to look into: not if it is another's, under its own name."""
-        is_own = isinstance(home, str) and home in self._walk.own
-        if is_own:
-            self.region.reaches.add(str(home))
-        return home == self._name or not _is_at_home(value, home)
+        if type(home) is not str:
+            return True
+        if home in self._walk.own:
+            self.region.reaches.add(home)
+        return home == self._name or not _is_at_home(value, qualname, home)
 
     # -- functions and what is made of them
 
-    def _function(self, function: types.FunctionType) -> None:
-        if not self._is_defined_here(function, function.__globals__.get("__name__")) or not self._claims(function):
+    def enter_function(self, function: types.FunctionType) -> None:
+        home = dict.get(function.__globals__, "__name__")
+        if not self._is_defined_here(function, function.__qualname__, home) or not self._claims(function):
             return
-        self._print.append(function.__code__)
-        for part in (function.__defaults__, function.__kwdefaults__, function.__closure__, function.__dict__):
+        self._values.append(function.__code__)
+        for part in (function.__doc__, function.__defaults__, function.__kwdefaults__):
             if part:
                 self._see(part)
+        if function.__closure__ or function.__dict__:
+            closed_over = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+            held = [*closed_over, *function.__dict__.items()]
+            held = [(name, each) for name, each in held if home != "functools" or name not in _CACHES_OF_DISPATCH]
+            self._items([part for pair in held for part in pair])
 
-    def _cell(self, cell: types.CellType) -> None:
+    def enter_cell(self, cell: types.CellType) -> None:
         if self._claims(cell):
             try:
                 content = cell.cell_contents
@@ -231,56 +266,81 @@ class _Look:
                 return
             self._see(content)
 
-    def _method(self, method: types.MethodType) -> None:
+    def enter_method(self, method: types.MethodType) -> None:
         self._see(method.__self__)
         self._see(method.__func__)
 
-    def _wrapper(self, wrapper: Any) -> None:
+    def enter_wrapper(self, wrapper: Any) -> None:
         self._see(wrapper.__func__)
+        self._see(wrapper.__dict__)
 
-    def _property(self, value: property) -> None:
+    def enter_property(self, value: property) -> None:
         for part in (value.fget, value.fset, value.fdel):
             self._see(part)
 
-    def _partial(self, partial: functools.partial[Any]) -> None:
-        for part in (partial.func, partial.args, partial.keywords, partial.__dict__):
-            self._see(part)
+    def enter_partial(self, partial: functools.partial[Any]) -> None:
+        for part in _PARTS_OF_PARTIAL:
+            self._see(part.__get__(partial))
+        self._see(attributes_of(partial))
 
-    def _lru_cache(self, function: Any) -> None:
+    def enter_lru_cache(self, function: Any) -> None:
         if self._claims(function):
-            self._print.append(function.cache_info())
-            self._see(function.__wrapped__)
+            self._values.append(function.cache_info())
+            self._see(function.__dict__)
 
-    def _weak(self, reference: weakref.ref[Any]) -> None:
-        self._see(reference())
+    def enter_weak(self, reference: weakref.ref[Any]) -> None:
+        self._see(weakref.ref.__call__(reference))
 
-    def _module(self, module: types.ModuleType) -> None:
-        name = vars(module).get("__name__")
-        if isinstance(name, str) and name in self._walk.own:
+    def enter_context_variable(self, variable: ContextVar[Any]) -> None:
+        if self._claims(variable):
+            self._see(variable.get(None))
+
+    def enter_stream(self, stream: Any) -> None:
+        if self._claims(stream):
+            self._values.append(stream.__getstate__()[:-1])
+            self._see(attributes_of(stream))
+
+    def enter_alias(self, alias: types.GenericAlias) -> None:
+        self._see(alias.__origin__)
+        self._see(alias.__args__)
+
+    def enter_union(self, union: types.UnionType) -> None:
+        self._see(union.__args__)
+
+    def enter_module(self, module: types.ModuleType) -> None:
+        name = namespace_of(module).get("__name__")
+        if type(name) is str and name in self._walk.own:
             self.region.reaches.add(name)
 
     # -- classes and instances
 
-    def _class(self, cls: type) -> None:
-        home = cls.__dict__.get("__module__")
-        if home not in self._walk.own or not self._is_defined_here(cls, home) or not self._claims(cls):
+    def enter_class(self, cls: type) -> None:
+        home = class_namespace(cls).get("__module__")
+        if (
+            type(home) is not str
+            or home not in self._walk.own
+            or not self._is_defined_here(cls, class_qualname(cls), home)
+        ):
             return
-        for part in (*cls.__bases__, type(cls)):
+        if not self._claims(cls):
+            return
+        for part in (*class_bases(cls), type(cls)):
             self._see(part)
-        for key, value in list(cls.__dict__.items()):
+        for key, value in sorted(class_namespace(cls).items(), key=_first):
             if key not in _CLASS_MACHINERY and not (key == "__annotations__" and not value):
-                self._print.append(key)
+                self._values.append(key)
                 self._see(value)
         subclasses: list[type] = type.__subclasses__(cls)
         for subclass in subclasses:
-            below = subclass.__dict__.get("__module__")
-            if isinstance(below, str) and below in self._walk.own:
-                self.region.reaches.add(below)
-        for registered in _registered(cls):
-            self._see(registered)
+            below = class_namespace(subclass).get("__module__")
+            if type(below) is str and below in self._walk.own:
+                self.region.below.add(below)
+        for each in registered(cls):
+            self._see(each)
 
-    def _instance(self, value: Any) -> None:
+    def enter_instance(self, value: Any) -> None:
         kind = self._walk.kind_of(type(value))
+        self._held.append(type(value))
         if kind.home in self._walk.own:
             self._see(type(value))
         elif kind.is_leaf:
@@ -288,20 +348,20 @@ class _Look:
         attributes = attributes_of(value)
         if kind.content is not None:
             kind.content(self, value)
-        elif (attributes is not None or kind.slots) and not self._claims(value):
+        elif (attributes is not None or kind.slots or kind.home in self._walk.own) and not self._claims(value):
             return
-        if isinstance(value, BaseException):
-            self._see(value.args)
+        if issubclass(type(value), BaseException):
+            self._see(ARGUMENTS.__get__(value))
         for key, item in list(attributes.items()) if attributes else ():
-            if key not in kind.caches:
-                self._print.append(key)
+            if not kind.caches or key not in kind.caches:
+                self._held.append(key)
                 self._see(item)
         for slot in kind.slots:
             self._see(of_slot(slot, value))
         if kind.hidden is not None and not self._buffer(value):
             # By convention, what defines its own equality and its own hash never changes: dates, decimals, dtypes.
-            is_value = vars(kind.hidden).get("__hash__") is not None
-            self.region.is_in_doubt |= not is_value and not self._walk.libraries.have(value)
+            is_value = kind.hidden.__hash__ not in _BY_IDENTITY
+            self.region.is_in_doubt |= not is_value and not self._is_librarys(value)
 
     def _buffer(self, value: Any) -> bool:
         """Look at the content of an array of numbers; False where there is none, or too much."""
@@ -310,73 +370,92 @@ class _Look:
         except (TypeError, ValueError, BufferError):
             return False
         with view:
-            if view.nbytes > _BUFFER_BYTES or "O" in view.format:
+            self._left -= view.nbytes // _AT_ONCE
+            if self._left < 0 or "O" in view.format:
                 return False
-            self._print += [view.format, view.shape, view.tobytes()]
+            if self._claims(value):
+                self._values += (view.format, view.shape, view.strides, view.tobytes())
         return True
 
     # -- containers
 
-    def _dict(self, value: Mapping[Any, Any]) -> None:
+    def enter_dict(self, value: dict[Any, Any]) -> None:
         if self._claims(value):
-            self._mapping(value)
+            kind: Any = OrderedDict if issubclass(type(value), OrderedDict) else dict
+            self._items([*kind.keys(value), *kind.values(value)])
 
-    def _mapping(self, value: Mapping[Any, Any]) -> None:
-        self._print.append(len(value))
-        for key, item in list(dict.items(value) if isinstance(value, dict) else value.items()):
-            self._see(key)
-            self._see(item)
+    def enter_default_dict(self, value: defaultdict[Any, Any]) -> None:
+        self.enter_dict(value)
+        self._see(FACTORY.__get__(value))
 
-    def _changeable(self, value: Collection[Any]) -> None:
+    def enter_mapping(self, value: types.MappingProxyType[Any, Any]) -> None:
+        if not self._is_librarys(value):
+            for mapping in gc.get_referents(value):
+                self._see(mapping)
+
+    def enter_changeable(self, value: Collection[Any]) -> None:
         if self._claims(value):
-            self._sequence(value)
+            self.enter_sequence(value)
 
-    def _sequence(self, value: Collection[Any]) -> None:
-        items = list(value)
-        self._print.append(len(items))
+    def enter_sequence(self, value: Collection[Any]) -> None:
+        self._items(items_of(value))
+
+    def _items(self, items: list[Any]) -> None:
+        self._left -= len(items) // _AT_ONCE
+        if self._left < 0:
+            return
+        self._values.append(len(items))
+        self._held += items
         for item in items:
-            self._see(item)
+            if type(item) not in _VALUES and id(item) not in self._visited:
+                self._visited.add(id(item))
+                self._pending.append(item)
 
 
 _CONTAINERS: tuple[tuple[type, Callable[[_Look, Any], None]], ...] = (
-    (dict, _Look._dict),
-    (list, _Look._changeable),
-    (set, _Look._changeable),
-    (deque, _Look._changeable),
-    (tuple, _Look._sequence),
-    (frozenset, _Look._sequence),
-    (types.MappingProxyType, _Look._mapping),
-    (functools.partial, _Look._partial),
-    (weakref.ref, _Look._weak),
+    (defaultdict, _Look.enter_default_dict),
+    (dict, _Look.enter_dict),
+    (list, _Look.enter_changeable),
+    (set, _Look.enter_changeable),
+    (deque, _Look.enter_changeable),
+    (tuple, _Look.enter_sequence),
+    (frozenset, _Look.enter_sequence),
+    (types.MappingProxyType, _Look.enter_mapping),
+    (functools.partial, _Look.enter_partial),
+    (weakref.ref, _Look.enter_weak),
 )
 _ENTERING: dict[type, Callable[[_Look, Any], None]] = {
     **dict(_CONTAINERS),
-    types.FunctionType: _Look._function,
-    types.CellType: _Look._cell,
-    types.MethodType: _Look._method,
-    staticmethod: _Look._wrapper,
-    classmethod: _Look._wrapper,
-    property: _Look._property,
-    _LRU_CACHE: _Look._lru_cache,
-    type: _Look._class,
+    types.FunctionType: _Look.enter_function,
+    types.CellType: _Look.enter_cell,
+    types.MethodType: _Look.enter_method,
+    staticmethod: _Look.enter_wrapper,
+    classmethod: _Look.enter_wrapper,
+    property: _Look.enter_property,
+    LRU_CACHE: _Look.enter_lru_cache,
+    ContextVar: _Look.enter_context_variable,
+    io.StringIO: _Look.enter_stream,
+    io.BytesIO: _Look.enter_stream,
+    types.GenericAlias: _Look.enter_alias,
+    types.UnionType: _Look.enter_union,
+    type: _Look.enter_class,
 }
-_TRANSPARENT = (object, int, str, bytes, float, complex, BaseException, *dict(_CONTAINERS))
 
 
 def _entering(kind: type) -> Callable[[_Look, Any], None] | None:
     """Return how objects of a kind are looked into; None where there is nothing to see."""
     if issubclass(kind, type):
-        return _Look._class  # noqa: SLF001 - of this file
+        return _Look.enter_class
     if issubclass(kind, types.ModuleType):
-        return _Look._module
-    return None if issubclass(kind, _LEAVES) else _Look._instance
+        return _Look.enter_module
+    return None if issubclass(kind, _LEAVES) else _Look.enter_instance
 
 
-def _is_at_home(value: Any, home: object) -> bool:
+def _is_at_home(value: Any, qualname: str, home: str) -> bool:
     """Whether a module has a function or a class under its own name, or in a class of its own."""
-    top, _, rest = value.__qualname__.partition(".")
-    found = getattr(sys.modules.get(str(home)), "__dict__", {}).get(top)
-    return found is value or ("<locals>" not in rest and rest != "" and isinstance(found, type))
+    top, _, rest = qualname.partition(".")
+    found = (attributes_of(sys.modules.get(home)) or {}).get(top)
+    return found is value or ("<locals>" not in rest and rest != "" and issubclass(type(found), type))
 
 
 class _Kind:
@@ -394,64 +473,20 @@ class _Kind:
     __slots__ = ("caches", "content", "hidden", "home", "is_leaf", "slots")
 
     def __init__(self, cls: type) -> None:
-        self.home: Any = cls.__dict__.get("__module__")
+        module = class_module(cls)
+        self.home = module if type(module) is str else ""
         home = f"{self.home}."
         self.is_leaf = issubclass(cls, Enum) or home.startswith(_LEAVES_OF)
         self.content = next((entering for container, entering in _CONTAINERS if issubclass(cls, container)), None)
         self.slots = slots_of(cls)
         self.caches = _caches(cls) if home.startswith(_OURS) else frozenset()
-        self.hidden = _hidden_state(cls)
-
-
-def attributes_of(value: Any) -> dict[str, Any] | None:
-    """Return the attributes of an instance, whatever its class does about them; None where it has no place for any."""
-    try:
-        attributes = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return None
-    return attributes if isinstance(attributes, dict) else None
-
-
-def slots_of(cls: type) -> list[Any]:
-    """Return the descriptors of the slots of a class and of those that it derives from."""
-    return [
-        item
-        for each in cls.__mro__
-        if "__slots__" in each.__dict__
-        for item in each.__dict__.values()
-        if type(item) is types.MemberDescriptorType
-    ]
-
-
-def of_slot(slot: Any, value: Any, missing: Any = None) -> Any:
-    """Return what an instance has in a slot."""
-    try:
-        return slot.__get__(value, type(value))
-    except AttributeError:
-        return missing
+        self.hidden = hidden_state(cls)
 
 
 def _caches(cls: type) -> frozenset[str]:
     return frozenset(
-        name for each in cls.__mro__ for name, item in each.__dict__.items() if type(item) is functools.cached_property
+        name
+        for each in class_mro(cls)
+        for name, item in class_namespace(each).items()
+        if type(item) is functools.cached_property
     )
-
-
-def _registered(cls: type) -> list[Any]:
-    """Return the classes that were registered with an abstract one (``ABC.register``)."""
-    if "_abc_impl" not in cls.__dict__:
-        return []
-    # What the standard library's ABCMeta._dump_registry() prints.
-    from _abc import _get_dump  # type: ignore[import-not-found]  # private, in every CPython
-
-    return [reference() for reference in _get_dump(cls)[0]]
-
-
-def _hidden_state(cls: type) -> type | None:
-    for each in cls.__mro__:
-        is_written_in_python = each.__flags__ & _HEAP_TYPE and not each.__flags__ & _IMMUTABLE_TYPE
-        if not is_written_in_python and each not in _TRANSPARENT and not issubclass(each, BaseException):
-            return each
-    if cls.__dictoffset__ or any("__slots__" in each.__dict__ for each in cls.__mro__):
-        return None
-    return None if issubclass(cls, _TRANSPARENT[1:]) else cls

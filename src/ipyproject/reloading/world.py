@@ -58,8 +58,8 @@ class World:
 class Bridges:
     """Lets the threads that are at work go on in the old world, while stale modules are imported anew.
 
-    Stale modules leave ``sys.modules`` and packages that stay; those who import or look them up there find the old ones,
-    as long as the new one is not ready, if they were at work before.
+    Stale modules leave ``sys.modules`` and packages that stay; threads that were at work before find the old ones
+    there, and by imports, until the new ones are ready.
 
     Args:
         stale: The stale modules by name.
@@ -119,6 +119,7 @@ class Bridges:
 def _bridging(kind: type[ModuleType], old: Mapping[str, Any], bystanders: Collection[int]) -> type[ModuleType]:
     class Bridging(kind):  # type: ignore[valid-type, misc]  # whatever type the module has
         __slots__ = ()
+        __bridged__ = kind
 
         def __getattr__(self, name: str) -> Any:
             """Answer for what is not there."""

@@ -13,10 +13,10 @@ from ipyproject.bootstrap import make_current, unchanged_on_failure
 from ipyproject.errors import Interrupted, ProjectCodeError, ProjectError, SessionError
 from ipyproject.imported import ImportedNames
 from ipyproject.interrupts import Interrupts
+from ipyproject.memo import Memo
 from ipyproject.project import find_project, read_project
 from ipyproject.reloading import Holding, Load, LoadedCode, Rebinding, Snapshot, held_modules, plan_rebinding
 from ipyproject.reloading.libraries import outside_modules
-from ipyproject.memo import Memo
 from ipyproject.session.changes import Inventory, compare_opened
 from ipyproject.session.facade import core_of
 from ipyproject.session.opening import Opening, conf_source_of
@@ -112,6 +112,10 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
+class _TouchedTooLateError(Exception):
+    """What modules hold that were not executed was changed, and what others have made from it is as it was."""
+
+
 class _Reload:
     """One reload: finds what is stale, executes it, opens the session, and only then closes those before it."""
 
@@ -154,9 +158,12 @@ class _Reload:
         self._outdated = code.outdated_by(changes)
         with self._interrupts.allowed():
             observation = code.observe()
-            is_all = self._full or code.asks_session
-            stale = None if is_all else code.stale(changes, observation, self._kept_modules(code))
-        self._on_new_code(code, stale, observation)
+            kept = self._kept_modules(code)
+            stale = None if self._full or code.asks_session else code.stale(changes, observation, kept)
+        while not self._on_new_code(code, stale, observation):  # all is as it was before, and more is known
+            with self._interrupts.allowed():
+                observation = code.observe()
+                stale = code.stale(changes, observation, kept)
 
     def _on_the_same_code(self, code: LoadedCode) -> None:
         with unchanged_on_failure(), self._interrupts.allowed(), self._prepared() as session:
@@ -166,18 +173,16 @@ class _Reload:
         code.snapshot = self._snapshot
         self._finish(session, code, {}, Rebinding(lost=self._before.lost_names()))
 
-    def _on_new_code(self, code: LoadedCode, stale: Collection[str] | None, observation: Observation) -> None:
+    def _on_new_code(self, code: LoadedCode, stale: Collection[str] | None, observation: Observation) -> bool:
+        """Load new code and open the session on it; False if more must be executed for that: all is as it was."""
         observation.go_on_without(stale)
-        try:
-            self._load(code, stale, observation)
-        except ProjectCodeError as error:
-            _tell_way_out(error, observation.failed, code)
-            raise
-
-    def _load(self, code: LoadedCode, stale: Collection[str] | None, observation: Observation) -> None:
         replaced = self._before.project if self._before.project != self._project else None
-        with Load(self._project, replaced, code.finder, observation, stale, self._kept_modules(code)) as load:
-            with self._interrupts.allowed(), self._prepared() as session:
+        try:
+            with (
+                Load(self._project, replaced, code.finder, observation, stale, self._kept_modules(code)) as load,
+                self._interrupts.allowed(),
+                self._prepared() as session,
+            ):
                 with observation.reads.noted(), current.creating_pipelines(code.created) as created:
                     pipelines = session.pipelines
                 self._load_context(session, load.stale)
@@ -185,14 +190,21 @@ class _Reload:
                 plans = self._plan_rebinding(load, session)
                 self._before.refuse_under_a_run()  # one may have been started by another thread meanwhile
                 touched = observation.touched()
+                if code.is_touched_too_late(observation, touched):
+                    raise _TouchedTooLateError
+        except _TouchedTooLateError:
+            return False
+        except ProjectCodeError as error:
+            _tell_way_out(error, observation.failed, code)
+            raise
         code.take(load, touched, self._snapshot, pipelines)
-        code.created = created
-        code.outdated = self._outdated
+        code.created, code.outdated = created, self._outdated
         current.set_loaded_code(code)
         rebinding, *_ = [plan.apply() for plan in plans]
         executed = {name: source.digest.hex() for name, source in observation.executed.items()}
         self._finish(session, code, executed, rebinding, load.as_before)
         code.read_ahead()
+        return True
 
     def _finish(
         self,
