@@ -80,7 +80,9 @@ class Identity:
 
     def of(self, value: Any) -> bool:
         """Whether this is the object."""
-        return id(value) == self._id if self._reference is None else self._reference() is value
+        if self._reference is None:
+            return id(value) == self._id
+        return value is not None and self._reference() is value  # None is also what is left of an object that is gone
 
 
 @dataclass(slots=True)
@@ -110,7 +112,13 @@ class ImportedNames:
         self._stars: dict[str, tuple[int, frozenset[str]]] = {}
         self.modules: set[str] = set()
 
-    def note(self, names: Mapping[str, Any], found: Sequence[Import | Store], at: int) -> None:
+    def note(
+        self,
+        names: Mapping[str, Any],
+        found: Sequence[Import | Store],
+        at: int,
+        before: Mapping[str, int] | None = None,
+    ) -> None:
         """Take note of what code that has just been executed imported.
 
         A name counts if it is bound to what the import gives.
@@ -119,6 +127,8 @@ class ImportedNames:
             names: What is bound now.
             found: What the code imports and binds, in order.
             at: A count that grows from one piece of code to the next, from 1.
+            before: What was bound when the code began, as of :func:`shared_values`, if that is known: what is bound to
+                another value since was bound by this code.
         """
         later: dict[str, list[Store]] = {}
         decided: set[str] = set()
@@ -134,7 +144,8 @@ class ImportedNames:
             exported = exported_names(module) if is_star else [each.name]
             for name in exported:
                 one = each._replace(name=name, attribute=name) if is_star else each
-                if not self._is_seen(names, one, later.get(name, ()), found[:index]):
+                is_new = before is not None and before.get(name) != id(names.get(name))
+                if not self._is_seen(names, one, later.get(name, ()), found[:index], is_new=is_new):
                     continue
                 self.modules |= {one.module, f"{one.module}.{one.attribute}", one.loads or one.module}
                 if name not in decided:
@@ -146,7 +157,13 @@ class ImportedNames:
                 self.modules.add(each.module)
 
     def _is_seen(
-        self, names: Mapping[str, Any], found: Import, later: Sequence[Store], earlier: Sequence[Import | Store]
+        self,
+        names: Mapping[str, Any],
+        found: Import,
+        later: Sequence[Store],
+        earlier: Sequence[Import | Store],
+        *,
+        is_new: bool,
     ) -> bool:
         """Whether an import is what has bound its name to the value that it has."""
         value = names.get(found.name, MISSING)
@@ -160,11 +177,11 @@ class ImportedNames:
         if found.is_certain or not issubclass(type(value), SHARED):
             return True
         # It may never have been executed, and the value have come from elsewhere.
-        known = self.source(found.name, value)
+        known = None if is_new else self.source(found.name, value)
         if known is not None:
             return known == (found.module, found.attribute)
         return (
-            not self.is_own(found.name, value)
+            (is_new or not self.is_own(found.name, value))
             and not any(each.may_give(value) for each in later)
             and not any(
                 each.may_give(value) if isinstance(each, Store) else _given(each.module, each.attribute)[0] is value
@@ -222,6 +239,11 @@ class ImportedNames:
     def follow_star(self, module: str, exported: frozenset[str]) -> None:
         """Take note of what a module gives to a star now."""
         self._stars[module] = (self._stars[module][0], exported)
+
+
+def shared_values(names: Mapping[str, Any]) -> dict[str, int]:
+    """Return the names that are bound to values which many share, with the values' identities."""
+    return {name: id(value) for name, value in list(names.items()) if issubclass(type(value), SHARED)}
 
 
 def exported_names(module: Any) -> list[str]:

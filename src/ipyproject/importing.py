@@ -54,7 +54,8 @@ def project_code_errors(doing: str, project: Project | None = None) -> Iterator[
         project: Whose code it is.
 
     Raises:
-        ProjectCodeError: For any exception that is not a :class:`ProjectError`; those pass, with ``where`` filled in.
+        ProjectCodeError: For any exception but interrupts and :class:`ProjectError`, which pass, these with ``where``
+            filled in.
     """
     try:
         yield
@@ -62,7 +63,9 @@ def project_code_errors(doing: str, project: Project | None = None) -> Iterator[
         if error.where is None and project is not None and not isinstance(error, ProjectCodeError):
             error.where = _own_place(error, project)
         raise
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         place = _place(error, project) or f"while {doing}"
         raise ProjectCodeError(
             f"{place}: {format_error(error)}", "Mend it and try again; what was open before is unchanged."
@@ -124,14 +127,30 @@ class Belonging:
             return False
         return bool(places) and all(isinstance(place, str) and self.has_file(name, place) for place in places)
 
+    def holds(self, entry: object) -> bool:
+        """Whether an entry of ``sys.path`` lies in the source folder."""
+        if self._folder is None or not isinstance(entry, str):
+            return False
+        return _inner_path(os.path.abspath(entry), self._folder) is not None  # noqa: PTH100 - as texts
+
 
 @lru_cache(maxsize=1 << 14)
-def _inner_path(file: str, folder: str) -> str | None:
-    """Return a file's path below a source folder, all links resolved; None for one elsewhere, or of an environment."""
-    real = os.path.realpath(file)
-    if real != folder and not real.startswith(f"{folder}{os.sep}"):
-        return None
-    inner = real[len(folder) + 1 :]
+def _inner_path(path: str, folder: str) -> str | None:
+    """Return a path below a source folder; None for one elsewhere, or of an environment.
+
+    With all links resolved, or by way of a link that lies in the folder and leads out of it.
+    """
+    real = os.path.realpath(path)
+    if real == folder:
+        return ""
+    if real.startswith(f"{folder}{os.sep}"):
+        inner = real[len(folder) + 1 :]
+    else:
+        parent, name = os.path.split(path)
+        above = _inner_path(parent, folder) if name else None
+        if above is None or not _LIBRARY_FOLDERS.isdisjoint(Path(real).parts):
+            return None
+        inner = os.path.join(above, name)  # noqa: PTH118 - texts all along: this is asked of every module
     folders = Path(inner).parts[:-1]
     is_library = any(part.startswith(".") or part in _LIBRARY_FOLDERS for part in folders)
     return None if is_library or real.startswith(_libraries_below(folder)) else inner

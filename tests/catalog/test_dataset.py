@@ -132,10 +132,18 @@ class Model:
         """Need a path."""
 
 
+class Remote:
+    @property
+    def load(self):
+        """Ask somebody who is not there."""
+        raise RuntimeError("not connected")
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
         (MemoryDataset(), True),
+        (Remote(), False),
         (FileDataset("text.TextDataset", "a.txt"), True),
         (MemoryDataset, False),
         (Model(), False),

@@ -71,6 +71,19 @@ def test_broken_code_is_said_once(ip, project, capsys):
     assert ip.user_ns["a"] == 7
 
 
+def test_interrupted(ip, project, capsys):
+    """Ctrl-C ends the reload with one line, and not the next attempt, before the next cell."""
+    first = current_session()
+    project.write({"src/shop/nodes.py": NODES.format(7), "src/shop/settings.py": "raise KeyboardInterrupt\n"})
+    capsys.readouterr()
+    for _ in range(2):
+        run(ip, "a = 1")
+        assert capsys.readouterr().out == (
+            "KeyboardInterrupt: the reload was interrupted, and all is as it was before.\n"
+        )
+        assert current_session() is first
+
+
 def test_off(ip, project):
     """--no-auto ends it, and so do %config and unloading the extension."""
     callbacks = ip.events.callbacks["pre_run_cell"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import timeit
 from textwrap import dedent
@@ -88,6 +89,8 @@ FOLLOWED = {
     "%time": ["%time from shop.tools import RATE"],
     "own In": ["In = []", "from shop.tools import RATE"],
     "typed in between": ["from shop.tools import RATE", "RATE = 3", "from shop.tools import RATE"],
+    "another value before": ["RATE = sum([1])", "if len('a') == 1:\n    from shop.tools import RATE"],
+    "deleted before": ["RATE = 3", "del RATE", "for _ in range(2):\n    from shop.tools import RATE"],
     "only annotated": ["from shop.tools import RATE", "RATE: int"],
     "inside others": ["from shop.tools import RATE", "def f():\n    RATE = 2\n[RATE for RATE in (2,)]\nf()"],
     "semicolons": ["from shop.tools import RATE; x = 1"],
@@ -110,6 +113,15 @@ def test_followed(ip, project, case):
     project.write({"src/shop/tools.py": AFTER.replace("20", "30")})
     ip.run_line_magic("reload_project", "--quiet")
     assert ip.user_ns["RATE"] == 30, "and after the next one"
+
+
+def test_none_is_nobodys(ip, project):
+    """A name that was bound to None stays so, also when the class that was imported by that name is freed."""
+    run(ip, "from shop.tools import Penguin", "Penguin = None")
+    for number in range(3):
+        reloaded(ip, project, edit={"src/shop/tools.py": AFTER.replace("20", f"2{number}")})
+        assert ip.user_ns["Penguin"] is None
+        gc.collect()
 
 
 OWN = {

@@ -11,6 +11,7 @@ import pytest
 
 from ipyproject.errors import PipelineError
 from ipyproject.pipeline import Node
+from ipyproject.pipeline.selection import Selection
 
 
 def add(a, b=1):
@@ -70,6 +71,15 @@ def test_mistakes(arguments, message):
     """A definition that can't work is refused when it is written."""
     with pytest.raises(PipelineError, match=message):
         Node(*arguments)
+
+
+@pytest.mark.parametrize("tags", [5, [None], b"early"])
+def test_tags_are_texts(tags):
+    """What is neither a text nor a list of texts is refused, here and where nodes are selected."""
+    with pytest.raises(PipelineError, match="neither a name nor a list of names"):
+        Node(add, "x", "z", tags=tags)
+    with pytest.raises(PipelineError, match="neither a name nor a list of names"):
+        Selection.of(nodes=tags)
 
 
 @pytest.mark.parametrize("name", ["a b", "a:b", "ä/b"])

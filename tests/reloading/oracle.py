@@ -181,7 +181,11 @@ def _attempt(action):
     try:
         return action()
     except Exception as error:  # noqa: BLE001  (whatever the project raises is the answer)
-        return {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+        return _told(error)
+
+
+def _told(error):
+    return {"error": f"{type(error).__name__}: {error}", "traceback": "".join(traceback.format_exception(error))}
 
 
 class Kernel:
@@ -196,12 +200,15 @@ class Kernel:
 
     def answer(self, tops):
         """Reload; return what there is now and, where it failed, whether all is as it was."""
+        failure = None
         try:
             self._session = reload_project(self._source.parent, save_on_close=False, names=self._names)
-        except Exception:
+        except Exception as error:  # noqa: BLE001  (whatever the project raises is the answer)
+            failure = _told(error)  # the error itself would keep alive what has failed
+        if failure is not None:
             if self._session is not None and result_of(self._source, self._session, tops) != self._before:
                 return {"half": True}
-            raise
+            return failure
         self._before = result_of(self._source, self._session, tops)
         changes = self._session.changes
         stale_names = [

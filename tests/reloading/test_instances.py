@@ -144,6 +144,27 @@ def test_sets_find_what_they_hold(old):
     assert "many" in found.old_instances
 
 
+def test_keys_of_a_dict(old, new):
+    """They are moved if it finds them still; a member of an enumeration is named, since nothing replaces a key."""
+    plain = old.Plain()
+    found = rebind({"by": {plain: 1}, "on": {old.Status.ON: 1}}, {"m": old}, {"m": new})
+    assert (found.moved, found.old_instances) == (("by",), ("on",))
+    assert type(plain) is new.Plain
+    edited = load("class Plain:\n    def __hash__(self): return 3\n    def __eq__(self, other): return True")
+    assert rebind({"by": {plain: 1}}, {"m": new}, {"m": edited}).old_instances == ("by",)
+
+
+@pytest.mark.parametrize("between", ["", "class Plain:\n    __slots__ = ('a',)"])
+def test_a_class_that_could_not_take_them(old, new, between):
+    """Its instances are named once, and moved when there is a class again that can."""
+    one, middle = old.Plain(), load(between)
+    first = rebind({"one": one}, {"m": old}, {"m": middle})
+    again = rebind({"one": one}, {"m": middle}, {"m": load(between)}, earlier=first)
+    assert (first.old_instances, again.old_instances) == (("one",), ())
+    assert rebind({"one": one}, {}, {"m": new}, earlier=again).moved == ("one",)
+    assert (type(one), one.which()) == (new.Plain, 2)
+
+
 def test_data_of_a_catalog(old, new):
     """Other objects than names are given with a label; nothing happens before the plan is applied."""
     model, status = old.Plain(), old.Status.ON

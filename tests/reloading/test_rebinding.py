@@ -250,9 +250,9 @@ def test_what_was_lost_comes_back():
     lost = rebind(names, {"m": first}, {"m": second}, imported)
     assert lost.gone == ("f", "x", "table", "alias", "taken")
     names["taken"] = 1
-    again = rebind(names, {}, {}, imported, lost.lost)
+    again = rebind(names, {}, {}, imported, lost)
     assert (again.gone, again.lost.keys()) == ((), {"f", "x", "table", "alias"})
-    back = rebind(names, {}, {"m": third}, imported, again.lost)
+    back = rebind(names, {}, {"m": third}, imported, again)
     assert set(back.rebound) == {"f", "x", "table", "alias"}
     assert names == {"f": third.f, "x": 3, "table": third.table, "alias": third.f, "taken": 1}
     assert not back.lost

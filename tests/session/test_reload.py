@@ -108,6 +108,10 @@ BROKEN = {
     "import": ({"src/shop/nodes.py": "import nowhere\n"}, r"src/shop/nodes\.py, line 1: ModuleNotFoundError"),
     "null byte": ({"src/shop/nodes.py": "x = '\0'\n"}, r"^src/shop/nodes\.py(, line 1)?: SyntaxError"),
     "exit": ({"src/shop/nodes.py": "raise SystemExit(3)\n"}, r"src/shop/nodes\.py, line 1: SystemExit"),
+    "cancelled": (
+        {"src/shop/nodes.py": "import asyncio\nraise asyncio.CancelledError\n"},
+        r"src/shop/nodes\.py, line 2: CancelledError",
+    ),
     "settings": ({"src/shop/settings.py": "1 / 0\n"}, r"src/shop/settings\.py, line 1: ZeroDivisionError"),
     "registry": (
         {"src/shop/pipeline_registry.py": "def register_pipelines():\n    return missing\n"},
@@ -363,11 +367,11 @@ def test_odd_objects_in_sys_modules(make_project, monkeypatch):
     assert reload_project(full=True).run()["total"] == 12
 
 
-def test_blocked_import_stays_blocked(make_project):
+def test_blocked_import_stays_blocked(make_project, monkeypatch):
     """A module that somebody blocked by None in sys.modules is not imported by a reload."""
     project = make_project({"src/shop/opt.py": "1 / 0"})
     reload_project(project.root)
-    sys.modules["shop.opt"] = None
+    monkeypatch.setitem(sys.modules, "shop.opt", None)
     reload_project(full=True)
     assert sys.modules["shop.opt"] is None
 
@@ -558,6 +562,63 @@ def test_a_name_whose_object_comes_back(make_project):
     assert reload_project(names=names).changes.names.gone == ()
     assert names["kept"] is old
     reload_project(names=names)
+    project.open()  # a session opened by hand knows nothing of the notebook's names
     project.write({"src/shop/more.py": "def first(): return 11\n"})
     assert reload_project(names=names).changes.names.rebound == ("kept",)
     assert names["kept"]() == 11
+
+
+@pytest.mark.parametrize("moved", ["src", "src/shop", "src/shop/more.py"])
+def test_links_in_the_source_folder(make_project, tmp_path, moved):
+    """What a link in the source folder leads to is the project's, wherever it lies."""
+    project = make_project({"src/shop/more.py": "def first(): return 1\n"})
+    (project.root / moved).rename(tmp_path / "elsewhere")
+    (project.root / moved).symlink_to(tmp_path / "elsewhere")
+    reload_project(project.root)
+    names = {"first": importlib.import_module("shop.more").first}
+    project.write({"src/shop/more.py": "def first(): return 11\n"})
+    session = reload_project(names=names)
+    assert set(session.changes.executed) == {"shop.more"}
+    assert names["first"]() == 11
+
+
+def test_a_link_to_a_library(make_project, tmp_path):
+    """A library that is linked into the source folder is none of the project's code."""
+    library = tmp_path / "env/lib/site-packages/tool"
+    library.mkdir(parents=True)
+    (library / "__init__.py").write_text("seen = []\n")
+    project = make_project()
+    (project.root / "src/tool").symlink_to(library)
+    reload_project(project.root)
+    tool = importlib.import_module("tool")
+    reload_project(full=True)
+    assert sys.modules.pop("tool") is tool
+
+
+def test_an_entry_of_the_path_in_the_source_folder(make_project, monkeypatch):
+    """A module that was imported by way of one, after the first reload, is followed; the report says that there are two."""
+    project = make_project({"src/shop/more.py": "def first(): return 1\n"})
+    monkeypatch.chdir(project.root / "src/shop")
+    monkeypatch.syspath_prepend("")
+    reload_project(project.root)
+    inner, names = importlib.import_module("shop.more"), {"first": importlib.import_module("more").first}
+    project.write({"src/shop/more.py": "def first(): return 11\n"})
+    changes = reload_project(names=names).changes
+    assert names["first"]() == 11
+    assert sys.modules["more"].__file__ == inner.__file__
+    assert changes.names.rebound == ("first",)
+
+
+def test_instances_of_a_class_that_comes_back(make_project):
+    """As with a branch: the module, which only an instance holds, is imported again, and the instance is moved."""
+    text = "class Tree:\n    def height(self): return {}\n"
+    project = make_project({"src/shop/trees.py": text.format(1)})
+    reload_project(project.root)
+    names = {"oak": importlib.import_module("shop.trees").Tree()}
+    project.write({"src/shop/trees.py": None})
+    assert reload_project(names=names).changes.names.old_instances == ("oak",)
+    assert reload_project(names=names).changes.names.old_instances == ()
+    project.write({"src/shop/trees.py": text.format(2)})
+    assert reload_project(names=names).changes.names.moved == ("oak",)
+    assert names["oak"].height() == 2
+    assert type(names["oak"]) is sys.modules["shop.trees"].Tree

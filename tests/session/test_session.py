@@ -382,6 +382,8 @@ def test_logged_facts_and_metrics(make_project):
         assert session.data["facts"]["team"] == "penguins"
         with pytest.raises(SessionError, match="'bad' is no number"):
             session.log_metric("bad", "x")
+        with pytest.raises(SessionError, match="no text: 5"):
+            session.log_metric(5, 1)
     with open_history(project.root) as store:
         assert store.facts(session.session_id)["team"] == "penguins"
         [metric] = store.metrics(session.session_id)

@@ -126,7 +126,7 @@ class Catalog(MutableMapping[str, Dataset]):
         """
         if is_parameter(name):
             raise CatalogError(f"{name!r} is a parameter and can't be set.", "Give it in conf or as extra_params.")
-        is_one = isinstance(value, (MemoryDataset, FileDataset)) or is_dataset(value)
+        is_one = issubclass(type(value), (MemoryDataset, FileDataset)) or is_dataset(value)
         dataset = self._datasets[name] = value if is_one else MemoryDataset(value)
         if self._is_opening:
             self._of_opening[name] = dataset

@@ -123,15 +123,15 @@ class MemoryDataset:
 
 def is_dataset(value: object) -> TypeGuard[Dataset]:
     """Tell a dataset from data that merely has methods of those names, such as a model with ``load(path)``."""
-    if isinstance(value, type):
-        return False
-    load, save = getattr(value, "load", None), getattr(value, "save", None)
-    if not callable(load) or not callable(save):
+    if issubclass(type(value), type):
         return False
     try:
+        load, save = getattr(value, "load", None), getattr(value, "save", None)
+        if not callable(load) or not callable(save):
+            return False
         inspect.signature(load).bind()
         inspect.signature(save).bind(None)
-    except (TypeError, ValueError):
+    except Exception:  # noqa: BLE001  (data of any kind is asked here, and may answer with any)
         return False
     return True
 

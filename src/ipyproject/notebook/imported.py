@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from traitlets.config import Application
 
-from ipyproject.imported import Import, ImportedNames, Store
+from ipyproject.imported import Import, ImportedNames, Store, shared_values
 from ipyproject.notebook.statements import read_statements
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class ImportWatch:
     def __init__(self, shell: InteractiveShell, *, is_starting: bool) -> None:
         self._shell = shell
         self._cells: list[_Cell] = []
-        self._running: list[ExecutionInfo] = []
+        self._running: list[tuple[ExecutionInfo, dict[str, int] | None]] = []
         self._names = ImportedNames(self._stored)
         self._is_starting = is_starting
         if not is_starting:
@@ -60,22 +60,24 @@ class ImportWatch:
             within_cell: The cell that is running has been executed up to here.
         """
         if within_cell and self._running:
-            self._take(self._text(self._running[-1]), until=_running_line(self._shell))
+            info, before = self._running[-1]
+            self._take(self._text(info), until=_running_line(self._shell), before=before)
         return self._names
 
     def _begin(self, info: ExecutionInfo) -> None:
         if self._is_starting and info.store_history:  # the first cell that is not itself part of starting
             self._is_starting = False
             self._take_start()
-        self._running.append(info)
+        self._running.append((info, shared_values(self._shell.user_ns) if _may_import(info.raw_cell or "") else None))
 
     def _end(self, result: ExecutionResult | None) -> None:
         if result is None or result.info is None:
             return
-        if self._running and self._running[-1] is result.info:
-            self._running.pop()
+        before = None
+        if self._running and self._running[-1][0] is result.info:
+            _, before = self._running.pop()
         if result.error_before_exec is None:
-            self._take(self._text(result.info), until=_last_line(result, self._shell))
+            self._take(self._text(result.info), until=_last_line(result, self._shell), before=before)
 
     def _text(self, info: ExecutionInfo) -> str:
         text = getattr(info, "transformed_cell", None)
@@ -87,10 +89,10 @@ class ImportWatch:
         except Exception:  # noqa: BLE001  (transformers may be anyone's; the cell itself fails, then)
             return ""
 
-    def _take(self, text: str, *, until: int | None = None) -> None:
+    def _take(self, text: str, *, until: int | None = None, before: dict[str, int] | None = None) -> None:
         cell = _Cell(self, text, until)
-        if "import" in text or "'run'" in text:
-            self._names.note(self._shell.user_ns, cell.found, len(self._cells) + 1)
+        if _may_import(text):
+            self._names.note(self._shell.user_ns, cell.found, len(self._cells) + 1, before)
         self._cells.append(cell)
 
     def _stored(self, name: str, value: Any) -> int:
@@ -167,6 +169,10 @@ class _Cell:
     def found(self) -> list[Import | Store]:
         """What it imports and binds, in order."""
         return self._watch.read(self.text, until=self._until)
+
+
+def _may_import(text: str) -> bool:
+    return "import" in text or "'run'" in text or "%run" in text
 
 
 def _module_file(name: str) -> Iterable[Path]:

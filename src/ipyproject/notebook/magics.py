@@ -160,6 +160,9 @@ class ProjectMagics(Magics):
             self._watch = type(self._watch)()  # a run is going on: later
         except ProjectError as error:
             print(f"Not reloaded: {error.full_message()}")  # noqa: T201
+        except KeyboardInterrupt as interrupt:  # IPython would show this method, and execute the cell all the same
+            self._watch = type(self._watch)()  # the files are not at fault: before the next cell
+            print(f"KeyboardInterrupt: {interrupt}")  # noqa: T201
         else:
             _say(said)
 

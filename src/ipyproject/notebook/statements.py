@@ -150,7 +150,7 @@ class _Reader(ast.NodeVisitor):
     visit_Assign = visit_AnnAssign = visit_NamedExpr = visit_AugAssign = _visit_assignment  # noqa: N815
 
     def visit_Name(self, node: ast.Name) -> None:
-        if not isinstance(node.ctx, ast.Load):
+        if isinstance(node.ctx, ast.Store):  # not where it is deleted, which gives it no value
             self._store(node.id)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:

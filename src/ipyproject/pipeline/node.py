@@ -273,10 +273,17 @@ def is_transcoded(name: str) -> bool:
 
 
 def as_names(names: str | Iterable[str] | None) -> list[str]:
-    """Return one name, several or none as a list."""
+    """Return one name, several or none as a list.
+
+    Raises:
+        PipelineError: It is none of these.
+    """
     if names is None:
         return []
-    return [names] if isinstance(names, str) else list(names)
+    found = [names] if isinstance(names, str) or not isinstance(names, Iterable) else list(names)
+    if not all(isinstance(name, str) for name in found):
+        raise PipelineError(f"{names!r} is neither a name nor a list of names.", "Names are texts.")
+    return found
 
 
 def _copied(names: InputNames) -> InputNames:

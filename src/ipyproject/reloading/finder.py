@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from importlib.abc import MetaPathFinder
 from importlib.machinery import PathFinder, SourceFileLoader
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -112,7 +113,7 @@ class ProjectFinder(MetaPathFinder):
         return spec
 
     def _may_be_own(self, name: str, path: Sequence[str] | None) -> bool:
-        """Whether a module could be the project's: asked at every import there is, so by text and two looks at most."""
+        """Whether a module could be the project's: asked at every import there is, so by text and few looks."""
         if self._folder is None:
             return name == self._installed or name.startswith(f"{self._installed}.")
         if name in self.known:
@@ -122,8 +123,9 @@ class ProjectFinder(MetaPathFinder):
                 return any(self._belongs.has_file(name, place) for place in path)
             except TypeError:
                 return False
-        place = f"{self._folder}{os.sep}{name}"
-        return os.path.isdir(place) or os.path.isfile(f"{place}.py")  # noqa: PTH112, PTH113
+        entries = [self._folder, *(entry for entry in sys.path if entry != self._folder and self._belongs.holds(entry))]
+        places = [os.path.join(entry, name) for entry in entries]  # noqa: PTH118
+        return any(os.path.isdir(place) or os.path.isfile(f"{place}.py") for place in places)  # noqa: PTH112, PTH113
 
     def _is_own(self, name: str, spec: ModuleSpec) -> bool:
         if spec.origin is not None:

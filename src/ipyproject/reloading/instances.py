@@ -6,9 +6,10 @@ import enum
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ipyproject.imported import MISSING, attribute_of
+from ipyproject.imported import MISSING, Identity, attribute_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -34,6 +35,18 @@ class Holding(NamedTuple):
     put: Callable[[Any], None] | None = None
 
 
+class LeftBehind(NamedTuple):
+    """A class of which there are instances still, that had no successor, or none that they could be moved to.
+
+    Attributes:
+        module: Where it was defined.
+        identity: Which class it is.
+    """
+
+    module: str
+    identity: Identity
+
+
 class _Move(NamedTuple):
     label: str
     instance: Any
@@ -45,9 +58,13 @@ class Moves:
     """What is to be done to instances: found out first, then done in one step that can't fail.
 
     Attributes:
+        known: What earlier reloads have left behind, by the id of the class: it may have a successor now.
+        left: What this one leaves behind.
         modules: The modules whose classes they are instances of.
     """
 
+    known: Mapping[int, LeftBehind] = field(default_factory=dict)
+    left: dict[int, LeftBehind] = field(default_factory=dict)
     modules: set[str] = field(default_factory=set)
     _moves: list[_Move] = field(default_factory=list)
     _members: list[tuple[Holding, Any]] = field(default_factory=list)
@@ -64,14 +81,14 @@ class Moves:
             try:
                 _CLASS.__set__(instance, kind)
             except (TypeError, AttributeError):  # what they are made of is laid out otherwise in memory
-                old.append(label)
+                old += self._leave(label, type(instance))
             else:
                 moved.append(label)
         return tuple(dict.fromkeys(moved)), tuple(dict.fromkeys(old))
 
     def take(self, holding: Holding, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         """Plan for an object, and for what it holds."""
-        kinds = _Kinds(before, after)
+        kinds = _Kinds(before, after, self.known)
         self._take_one(holding, kinds, in_set=False)
         for value, in_set in _values(holding.value, kinds):
             self._take_one(Holding(holding.label, value), kinds, in_set=in_set)
@@ -90,19 +107,31 @@ class Moves:
         elif new is not None and _fits(holding.value, kind, new) and not (in_set and _hash_differs(holding.value, new)):
             self._moves.append(_Move(holding.label, holding.value, new))
             return
-        self._old.append(holding.label)
+        self._old += self._leave(holding.label, kind)
+
+    def _leave(self, label: str, kind: type) -> list[str]:
+        """Take note of a class that is left behind; return what is to be reported, which is done once."""
+        is_known = id(kind) in self.known and self.known[id(kind)].identity.of(kind)
+        self.left[id(kind)] = LeftBehind(kind.__module__, Identity(kind))
+        return [] if is_known else [label]
 
 
-def plan_moves(held: Iterable[Holding], before: Mapping[str, Any], after: Mapping[str, Any]) -> Moves:
+def plan_moves(
+    held: Iterable[Holding],
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    known: Mapping[int, LeftBehind] = MappingProxyType({}),
+) -> Moves:
     """Find the instances of classes that were executed anew, in objects and one level into their containers.
 
     Args:
         held: The objects.
         before: Module that was executed again or dropped -> what ``sys.modules`` held for it before.
         after: Module -> what it holds now.
+        known: What earlier reloads have left behind.
     """
-    moves = Moves()
-    if before:
+    moves = Moves(known)
+    if before or known:
         for holding in held:
             moves.take(holding, before, after)
     return moves
@@ -111,11 +140,15 @@ def plan_moves(held: Iterable[Holding], before: Mapping[str, Any], after: Mappin
 class _Kinds:
     """Tells which classes were executed anew, and what they are now."""
 
-    def __init__(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    def __init__(self, before: Mapping[str, Any], after: Mapping[str, Any], known: Mapping[int, LeftBehind]) -> None:
         self._before = before
         self._after = after
+        self._known = known
 
     def is_old(self, kind: type) -> bool:
+        known = self._known.get(id(kind))
+        if known is not None and known.identity.of(kind):
+            return True
         module = kind.__dict__.get("__module__")
         return (
             isinstance(module, str)
@@ -129,20 +162,24 @@ class _Kinds:
 
 
 def _values(value: Any, kinds: _Kinds) -> list[tuple[Any, bool]]:
-    """Return the instances of old classes in a container, and whether it finds them by their hash."""
+    """Return the instances of old classes in a container, keys of a dict included, and whether hashes find them."""
     container = type(value)
     base = next((each for each in _CONTAINERS if issubclass(container, each)), None)
     if base is None:
         return []
 
-    def values() -> Iterable[Any]:  # not by a method of a class of the user's
-        return islice(dict.values(value) if base is dict else base.__iter__(value), MOST)
-
+    # Not by a method of a class of the user's.
+    hashed = base in {dict, set, frozenset}
+    parts = [(base.__iter__, hashed), *([(dict.values, False)] if base is dict else [])]
+    found = []
     try:
-        old = {kind for kind in set(map(type, values())) if kinds.is_old(kind)}
-        return [(each, base in {set, frozenset}) for each in values() if type(each) in old] if old else []
+        for part, by_hash in parts:
+            old = {kind for kind in set(map(type, islice(part(value), MOST))) if kinds.is_old(kind)}
+            if old:
+                found += [(each, by_hash) for each in islice(part(value), MOST) if type(each) in old]
     except RuntimeError:  # a thread changes it meanwhile
-        return []
+        pass
+    return found
 
 
 def _member(new: type, old: enum.Enum) -> Any:

@@ -9,12 +9,10 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ipyproject.imported import MISSING, SHARED, Identity, ImportedNames, attribute_of, exported_names, namespace_of
-from ipyproject.reloading.instances import Holding, plan_moves
+from ipyproject.reloading.instances import Holding, LeftBehind, Moves, plan_moves
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, MutableMapping
-
-    from ipyproject.reloading.instances import Moves
 
 _DEFINED = (type, FunctionType, BuiltinFunctionType)  # their ``__module__`` is where they were defined
 
@@ -49,6 +47,7 @@ class Rebinding:
         moved: Names of instances, and of what holds some, that are instances of the class as it is now.
         old_instances: Names of those that Python could not move, or whose class is gone.
         lost: Every name so far whose object was gone: it may come back.
+        left: Every class so far that was gone, or could not take its instances: it may come back, too.
     """
 
     rebound: tuple[str, ...] = ()
@@ -56,11 +55,12 @@ class Rebinding:
     moved: tuple[str, ...] = ()
     old_instances: tuple[str, ...] = ()
     lost: Mapping[str, Lost] = field(default_factory=dict, repr=False, compare=False)
+    left: Mapping[int, LeftBehind] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def lost_modules(self) -> frozenset[str]:
-        """The modules of lost names: those to be imported again if they are there again."""
-        return frozenset(lost.home.module for lost in self.lost.values())
+        """The modules of what was gone: those to be imported again if they are there again."""
+        return frozenset(lost.home.module for lost in self.lost.values()) | {left.module for left in self.left.values()}
 
 
 @dataclass(slots=True)
@@ -77,17 +77,17 @@ class RebindingPlan:
     stars: dict[str, frozenset[str]] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
     lost: dict[str, Lost] = field(default_factory=dict)
-    moves: Moves | None = None
+    moves: Moves = field(default_factory=Moves)
 
     def apply(self) -> Rebinding:
         """Bind the names and move the instances."""
         self.names.update(self.bind)
-        moved, old = self.moves.apply() if self.moves is not None else ((), ())
+        moved, old = self.moves.apply()
         for name, value in self.bind.items():
             self.imported.follow(name, value, self.sources.get(name))
         for module, exported in self.stars.items():
             self.imported.follow_star(module, exported)
-        return Rebinding(tuple(self.bind), tuple(self.gone), moved, old, self.lost)
+        return Rebinding(tuple(self.bind), tuple(self.gone), moved, old, self.lost, self.moves.left)
 
 
 def plan_rebinding(
@@ -95,7 +95,7 @@ def plan_rebinding(
     before: Mapping[str, Any],
     after: Mapping[str, Any],
     imported: ImportedNames | None = None,
-    lost: Mapping[str, Lost] | None = None,
+    earlier: Rebinding = Rebinding(),
     held: Iterable[Holding] = (),
 ) -> RebindingPlan:
     """Find out what names are to be bound to now, and which instances are to be moved to the classes of now.
@@ -109,7 +109,7 @@ def plan_rebinding(
         before: Module that was executed again or dropped -> what ``sys.modules`` held for it before.
         after: Module of the project -> what it holds now; without those that are gone.
         imported: What the names were imported from.
-        lost: What earlier reloads could not rebind (:attr:`Rebinding.lost`): it may have come back.
+        earlier: What the reload before has done: what it could not rebind or move may have come back.
         held: Other objects in which instances are looked for.
     """
     imported = imported or ImportedNames()
@@ -118,7 +118,7 @@ def plan_rebinding(
     homes = _Homes(before, after, imported, bound)
     untouched = []
     for name, value in bound:
-        known = (lost or {}).get(name)
+        known = earlier.lost.get(name)
         if known is not None and not _is_lost_still(name, value, known, imported):
             known = None
         found = homes.of(name, value, None if known is None else known.home)
@@ -136,7 +136,7 @@ def plan_rebinding(
             if home not in found:
                 plan.sources[name] = home
     _plan_stars(plan, after)
-    plan.moves = plan_moves([*untouched, *held], before, after)
+    plan.moves = plan_moves([*untouched, *held], before, after, earlier.left)
     return plan
 
 

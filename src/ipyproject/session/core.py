@@ -97,15 +97,16 @@ class SessionCore:
             ProjectError: A hook failed; the session is not open.
         """
         self.session = session
-        current.push_session(session, self._close_at_exit)
         self._closers += [
             lambda: current.drop_session(session),
             lambda: self.book.close(self._error),
             self._tell_hooks,
         ]
         try:
+            current.push_session(session, self._close_at_exit)
             self.call_hooks("after_session_created")
         except BaseException:
+            self._closers.clear()
             current.drop_session(session)
             raise
 
@@ -252,9 +253,9 @@ class SessionCore:
 
     def _close(self, error: BaseException | None) -> None:
         interrupt: KeyboardInterrupt | None = None
-        self._is_closing, self._error = True, error
         with Interrupts() as interrupts:  # only the project's own hooks can be interrupted: the record is closed whole
             try:
+                self._is_closing, self._error = True, error
                 while self._closers:
                     closer = self._closers.pop()
                     try:

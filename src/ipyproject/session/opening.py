@@ -141,7 +141,11 @@ def open_session(make: Callable[[SessionCore], S], opening: Opening, project_pat
             project = current.current_project()
             settings = load_settings(project)
         session = opening.prepare(make, project, settings, Memo())
-    core_of(session).begin()
+    try:
+        core_of(session).begin()
+    except BaseException:  # an interrupt: nobody has the session
+        core_of(session).close()
+        raise
     return session
 
 

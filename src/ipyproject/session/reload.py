@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from ipyproject.catalog import Catalog
     from ipyproject.project import Project
-    from ipyproject.reloading import Lost, RebindingPlan
+    from ipyproject.reloading import RebindingPlan
     from ipyproject.reloading.observation import Observation
     from ipyproject.session.core import SessionCore
     from ipyproject.session.origin import Origin
@@ -166,12 +166,13 @@ class _Reload:
                 stale = code.stale(changes, observation, kept)
 
     def _on_the_same_code(self, code: LoadedCode) -> None:
-        with unchanged_on_failure(), self._interrupts.allowed(), self._prepared() as session:
+        with unchanged_on_failure(), self._prepared() as session, self._interrupts.allowed():
             session.adopt(code.pipelines)
             self._load_context(session)
             self._before.refuse_under_a_run()
         code.snapshot = self._snapshot
-        self._finish(session, code, {}, Rebinding(lost=self._before.lost_names()))
+        earlier = self._before.rebinding()
+        self._finish(session, code, {}, Rebinding(lost=earlier.lost, left=earlier.left))
 
     def _on_new_code(self, code: LoadedCode, stale: Collection[str] | None, observation: Observation) -> bool:
         """Load new code and open the session on it; False if more must be executed for that: all is as it was."""
@@ -180,8 +181,8 @@ class _Reload:
         try:
             with (
                 Load(self._project, replaced, code.finder, observation, stale, self._kept_modules(code)) as load,
-                self._interrupts.allowed(),
                 self._prepared() as session,
+                self._interrupts.allowed(),
             ):
                 with observation.reads.noted(), current.creating_pipelines(code.created) as created:
                     pipelines = session.pipelines
@@ -231,7 +232,7 @@ class _Reload:
             load.execute_rest()
         else:
             held = held_modules(self._names, load.stale, self._imported, _in_memory(session)) if load.rest else set()
-            load.execute_rest(held | Rebinding(lost=self._before.lost_names()).lost_modules)
+            load.execute_rest(held | self._before.rebinding().lost_modules)
 
     def _plan_rebinding(self, load: Load, session: SessionCore) -> list[RebindingPlan]:
         """Plan what names are to be bound to: those of the notebook, then those of modules beside the project.
@@ -239,8 +240,8 @@ class _Reload:
         Also which instances are to be moved to the classes of now: of the names, and in the catalog's memory.
         """
         names = self._names if self._names is not None else {}
-        modules, lost = load.modules, self._before.lost_names()
-        plans = [plan_rebinding(names, load.stale, modules, self._imported, lost, _in_memory(session))]
+        modules, earlier = load.modules, self._before.rebinding()
+        plans = [plan_rebinding(names, load.stale, modules, self._imported, earlier, _in_memory(session))]
         if load.stale:
             is_own = ImportedNames(lambda *_: 1)  # a number there is not followed: nobody saw where it came from
             plans += [
@@ -260,17 +261,23 @@ class _Reload:
     @contextmanager
     def _prepared(self) -> Iterator[SessionCore]:
         """Give the new session; if the block fails, it is closed before all is put back: its hooks have seen it."""
-        settings = make_current(self._project)
-        conf_source = conf_source_of(self._opening.conf_source, settings, self._project).absolute()
-        self._snapshot = self._snapshot.with_conf_source(conf_source)
-        memo, files = self._before.memo(self._project, self._snapshot)
-        self.session = self._opening.prepare(Session, self._project, settings, memo, files)
-        session = core_of(self.session)
+        made: list[SessionCore] = []  # known from the first moment on: an interrupt may come at any
+
+        def make(core: SessionCore) -> Session:
+            made.append(core)
+            return Session(core)
+
         try:
-            yield session
+            with self._interrupts.allowed():
+                settings = make_current(self._project)
+                conf_source = conf_source_of(self._opening.conf_source, settings, self._project).absolute()
+                self._snapshot = self._snapshot.with_conf_source(conf_source)
+                memo, files = self._before.memo(self._project, self._snapshot)
+                self.session = self._opening.prepare(make, self._project, settings, memo, files)
+            yield made[0]
         except BaseException:
-            with suppress(KeyboardInterrupt), self._interrupts.allowed():
-                session.close()
+            for session in made:
+                _close(session, self._interrupts)
             raise
 
     def _load_context(self, session: SessionCore, replaced: Collection[str] = ()) -> None:
@@ -278,6 +285,13 @@ class _Reload:
         if live is not None:
             session.inherit(live, replaced)
         session.load_context()
+
+
+def _close(session: SessionCore, interrupts: Interrupts) -> None:
+    """Close a session; an interrupt ends the hook that goes on, and the rest is done."""
+    with suppress(KeyboardInterrupt), interrupts.allowed():
+        session.close()
+    session.close()  # nothing is left to do, but for an interrupt that came just before
 
 
 def _in_memory(session: SessionCore) -> list[Holding]:
@@ -372,16 +386,15 @@ class _Before:
         except ProjectError:  # what it can't load now, it never had
             return None
 
-    def lost_names(self) -> Mapping[str, Lost]:
-        """Return the names in the notebook whose objects earlier reloads have found gone."""
-        changes = self.sessions[-1].changes if self.sessions else None
-        return changes.names.lost if changes is not None else {}
+    def rebinding(self) -> Rebinding:
+        """Return what the reload before has done to names and instances, and what it has found to be gone."""
+        by_reload = [session.changes.names for session in self.sessions if session.changes is not None]
+        return by_reload[-1] if by_reload else Rebinding()
 
     def close(self, interrupts: Interrupts) -> None:
         """Close the sessions, the one opened last first; an interrupt ends what goes on, and the rest is closed."""
         for session in reversed(self.sessions):
-            with suppress(KeyboardInterrupt), interrupts.allowed():
-                session.close()
+            _close(session, interrupts)
 
     def _last_on(self, project: Project) -> SessionCore | None:
         return next((each for each in reversed(self.sessions) if each.project.root == project.root), None)

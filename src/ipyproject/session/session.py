@@ -206,9 +206,11 @@ class Session(Facade):
         """Add a value of a metric to the session's record, and to the run going on if there is one.
 
         Raises:
-            SessionError: The value is no number.
+            SessionError: The value is no number, or the name no text.
         """
         self._core.check_open("log a metric")
+        if not isinstance(name, str):
+            raise SessionError(f"The name of a metric is no text: {name!r}.", "Call log_metric(name, value).")
         try:
             number = float(value)
         except (TypeError, ValueError):
