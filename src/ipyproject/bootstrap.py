@@ -18,7 +18,6 @@ from ipyproject.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from importlib.machinery import ModuleSpec
     from types import ModuleType
 
 
@@ -57,34 +56,20 @@ def configure_project(package_name: str) -> Project:
         raise ProjectNotFoundError(
             f"No package {package_name!r} is installed.", "Install it, or open the project from its folder instead."
         )
-    root = working_directory()
+    root, folders = working_directory(), [Path(each) for each in spec.submodule_search_locations or ()]
+    beside = root / CONF_FOLDER
     project = Project(
         root=root,
         package_name=package_name,
         project_name=package_name,
         source_dir=None,
-        package_dir=_package_dir(spec),
-        conf_source=_conf_beside_or_inside(root, spec),
+        package_dir=folders[0] if folders else Path(spec.origin or "").parent,
+        conf_source=next(
+            (each for each in (beside, *(folder / CONF_FOLDER for folder in folders)) if each.is_dir()), beside
+        ),
     )
     make_current(project)
     return project
-
-
-def _package_dir(spec: ModuleSpec) -> Path:
-    for folder in spec.submodule_search_locations or ():
-        return Path(folder)
-    return Path(spec.origin or "").parent
-
-
-def _conf_beside_or_inside(root: Path, spec: ModuleSpec) -> Path:
-    beside = root / CONF_FOLDER
-    if beside.is_dir():
-        return beside
-    for folder in spec.submodule_search_locations or ():
-        inside = Path(folder) / CONF_FOLDER
-        if inside.is_dir():
-            return inside
-    return beside
 
 
 @contextmanager
@@ -136,17 +121,16 @@ def make_current(project: Project) -> Settings:
     """
     with unchanged_on_failure():
         previous = current.snapshot().project
-        if previous is None or _place_of(previous) != _place_of(project):
-            # A package of the same name elsewhere is another one.
+        # A package of the same name elsewhere is another one.
+        if previous is None or (previous.package_name, previous.source_dir) != (
+            project.package_name,
+            project.source_dir,
+        ):
             for name in [*_modules_of(previous), *_strangers(project)]:
                 sys.modules.pop(name, None)
         current.set_project(project)
         importlib.invalidate_caches()
         return load_settings(project)
-
-
-def _place_of(project: Project) -> tuple[str, Path | None]:
-    return project.package_name, project.source_dir
 
 
 def _modules_of(project: Project | None) -> list[str]:

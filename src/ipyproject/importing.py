@@ -185,12 +185,8 @@ def _own_place(error: BaseException, project: Project) -> str | None:
 
 
 def _is_own(file: str, project: Project) -> bool:
-    path = Path(file)
-    if path.is_relative_to(project.package_dir):
-        return True
-    if project.source_dir is None or not path.is_relative_to(project.source_dir):
-        return False
-    return not file.startswith(_LIBRARIES) and "site-packages" not in path.parts
+    folder = os.path.realpath(project.source_dir or project.package_dir)
+    return not file.startswith("<") and _inner_path(file, folder) is not None
 
 
 def _frames(error: BaseException) -> Iterator[tuple[str, int]]:

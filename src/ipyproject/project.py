@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -221,12 +220,7 @@ def _only_package(source_dir: Path, distribution: object, file: Path) -> str:
 def _has_modules(package: Path) -> bool:
     """Whether there is anything to import in a folder; what is left of compiled modules does not count."""
     suffixes = (*EXTENSION_SUFFIXES, ".py", ".pyc")
-    return any(
-        file.endswith(suffixes)
-        for folder, _, files in os.walk(package)
-        if not folder.endswith("__pycache__")
-        for file in files
-    )
+    return any(file.name.endswith(suffixes) and file.parent.name != "__pycache__" for file in package.rglob("*"))
 
 
 def _packages(source_dir: Path) -> list[str]:

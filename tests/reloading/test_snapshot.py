@@ -54,6 +54,16 @@ def names(paths, root):
     return [path.relative_to(root).as_posix() for path in paths]
 
 
+def paths(snapshot, layer):
+    """The files of a layer, sorted."""
+    return tuple(map(Path, sorted(snapshot.files[layer])))
+
+
+def across(changes, kind):
+    """What is of one kind (added, changed, removed) in any layer."""
+    return tuple(path for layer in changes for path in getattr(layer, kind))
+
+
 def told(changes, root):
     """Changes as {layer: {kind: names}}, without what is empty."""
     kinds = ("added", "changed", "removed")
@@ -89,14 +99,14 @@ def test_each_file_has_its_layer(project):
     )
     write(root, {"conf/prod/deep/a.json": "", "conf/prod/b.toml": "", "conf/prod/c.yaml": "", "conf/readme.md": ""})
     snapshot = take(project)
-    assert names(snapshot.paths(Layer.CODE), root) == [
+    assert names(paths(snapshot, Layer.CODE), root) == [
         "src/more.py", "src/shop/__init__.py", "src/shop/fast.pyd", "src/shop/fast.so", "src/shop/nodes.py",
     ]  # fmt: skip
-    assert names(snapshot.paths(Layer.OTHER), root) == ["src/notes.md", "src/shop/.env", "src/shop/query.sql"]
-    assert names(snapshot.paths(Layer.CONF), root) == [
+    assert names(paths(snapshot, Layer.OTHER), root) == ["src/notes.md", "src/shop/.env", "src/shop/query.sql"]
+    assert names(paths(snapshot, Layer.CONF), root) == [
         "conf/base/parameters.yml", "conf/local", "conf/prod/b.toml", "conf/prod/c.yaml", "conf/prod/deep/a.json",
     ]  # fmt: skip
-    assert names(snapshot.paths(Layer.METADATA), root) == ["pyproject.toml"]
+    assert names(paths(snapshot, Layer.METADATA), root) == ["pyproject.toml"]
 
 
 def test_changes_are_grouped_by_layer_and_sorted(project):
@@ -122,9 +132,9 @@ def test_changes_are_grouped_by_layer_and_sorted(project):
     }
     assert changes
     assert changes.code
-    assert len(changes.added) == 2
-    assert len(changes.changed) == 3
-    assert len(changes.removed) == 1
+    assert len(across(changes, "added")) == 2
+    assert len(across(changes, "changed")) == 3
+    assert len(across(changes, "removed")) == 1
 
 
 def test_nothing_changed_is_false_and_reads_no_file(project):
@@ -188,7 +198,7 @@ def test_a_file_replaced_by_renaming_is_seen(project):
     os.utime(new, ns=(LONG_AGO, LONG_AGO))
     before = settled(project)
     new.replace(file)
-    assert take(project, before).changes_since(before).changed == (file,)
+    assert across(take(project, before).changes_since(before), "changed") == (file,)
 
 
 def test_a_large_file_is_never_read(project):
@@ -200,11 +210,11 @@ def test_a_large_file_is_never_read(project):
         just_written = take(project)
     assert str(file) not in opened
     after = take(project, just_written)
-    assert after.changes_since(just_written).changed == (file,), "two writes could not be told apart"
+    assert across(after.changes_since(just_written), "changed") == (file,), "two writes could not be told apart"
     before = settled(project)
     assert not take(project, before).changes_since(before)
     os.utime(file)
-    assert take(project, before).changes_since(before).changed == (file,)
+    assert across(take(project, before).changes_since(before), "changed") == (file,)
 
 
 def test_without_a_previous_snapshot_contents_are_compared(project):
@@ -244,8 +254,8 @@ def test_data_beside_the_source_is_never_walked(tmp_path):
             snapshot = take(project_at(tmp_path, source))
         assert not {str(tmp_path / name) for name in ignored} & {*listed}
         assert not any("deep" in folder or folder.endswith("lib") for folder in listed)
-        assert names(snapshot.paths(Layer.CODE), tmp_path) == code
-        assert names(snapshot.paths(Layer.OTHER), tmp_path) == []
+        assert names(paths(snapshot, Layer.CODE), tmp_path) == code
+        assert names(paths(snapshot, Layer.OTHER), tmp_path) == []
 
 
 def test_in_a_flat_layout_every_folder_that_is_a_package_counts(tmp_path, monkeypatch):
@@ -257,12 +267,12 @@ def test_in_a_flat_layout_every_folder_that_is_a_package_counts(tmp_path, monkey
     write(tmp_path, {"docs/conf.py": "", "tests/helpers/d.py": ""})
     flat = project_at(tmp_path, ".")
     code = ["data/__init__.py", "name/space/c.py", "plain/b.py", "shop/a.py"]
-    assert names(take(flat).paths(Layer.CODE), tmp_path) == code
-    assert names(take(flat).paths(Layer.OTHER), tmp_path) == ["data/raw/x.csv"]
+    assert names(paths(take(flat), Layer.CODE), tmp_path) == code
+    assert names(paths(take(flat), Layer.OTHER), tmp_path) == ["data/raw/x.csv"]
     imported = type(sys)("tests")
     imported.__path__ = [str(tmp_path / "tests")]
     monkeypatch.setitem(sys.modules, "tests", imported)
-    assert names(take(flat).paths(Layer.CODE), tmp_path) == [*code, "tests/helpers/d.py"]
+    assert names(paths(take(flat), Layer.CODE), tmp_path) == [*code, "tests/helpers/d.py"]
 
 
 def test_leftovers_in_the_source_folder_do_not_count(project):
@@ -294,12 +304,12 @@ def test_an_installed_project_is_its_package(tmp_path):
         {"shop/__init__.py": "", "shop/a.sql": "", "other/__init__.py": "", "pyproject.toml": "", "one.py": ""},
     )
     installed = Project(tmp_path, "shop", "shop", None, tmp_path / "shop", tmp_path / "conf")
-    assert take(installed).changes_since(take(installed)).added == ()
-    everything = [path for layer in Layer for path in take(installed).paths(layer)]
+    assert across(take(installed).changes_since(take(installed)), "added") == ()
+    everything = [path for layer in Layer for path in paths(take(installed), layer)]
     assert names(everything, tmp_path) == ["shop/__init__.py", "shop/a.sql"]
     module = Project(tmp_path, "one", "one", None, tmp_path, tmp_path / "conf")
-    assert names(take(module).paths(Layer.CODE), tmp_path) == ["one.py"]
-    assert names(take(module).paths(Layer.OTHER), tmp_path) == []
+    assert names(paths(take(module), Layer.CODE), tmp_path) == ["one.py"]
+    assert names(paths(take(module), Layer.OTHER), tmp_path) == []
 
 
 def test_conf_inside_the_package_is_conf_only(project):
@@ -307,22 +317,22 @@ def test_conf_inside_the_package_is_conf_only(project):
     conf = project.package_dir / "conf"
     write(conf, {"base/parameters.yml": "a: 1", "base/readme.md": ""})
     snapshot = Snapshot.take(project, conf)
-    assert names(snapshot.paths(Layer.CONF), conf) == ["base/parameters.yml"]
-    assert names(snapshot.paths(Layer.OTHER), project.package_dir) == ["conf/base/readme.md", "query.sql"]
+    assert names(paths(snapshot, Layer.CONF), conf) == ["base/parameters.yml"]
+    assert names(paths(snapshot, Layer.OTHER), project.package_dir) == ["conf/base/readme.md", "query.sql"]
 
 
 def test_an_archive_is_one_file(project):
     """Packing it anew with another content is a change of conf; without conf there is nothing."""
     archive = project.root / "conf.zip"
     before = Snapshot.take(project, archive)
-    assert before.paths(Layer.CONF) == ()
+    assert paths(before, Layer.CONF) == ()
     archive.write_bytes(b"1")
     packed = Snapshot.take(project, archive, previous=before)
     archive.write_bytes(b"2")
     again = Snapshot.take(project, archive, previous=packed)
     assert packed.changes_since(before).conf.added == (archive,)
     assert again.changes_since(packed).conf.changed == (archive,)
-    assert not Snapshot.take(project, Path("a\0b")).paths(Layer.CONF)
+    assert not paths(Snapshot.take(project, Path("a\0b")), Layer.CONF)
 
 
 def test_links_are_followed_and_cycles_end(project, tmp_path_factory):
@@ -339,9 +349,9 @@ def test_links_are_followed_and_cycles_end(project, tmp_path_factory):
     (project.package_dir / "ring.py").symlink_to(project.package_dir / "ring.py")
     before = take(project)
     code = ["__init__.py", "lib/x.py", "nodes.py", "single.py"]
-    assert [name for name in names(before.paths(Layer.CODE), project.package_dir) if "round" not in name] == code
+    assert [name for name in names(paths(before, Layer.CODE), project.package_dir) if "round" not in name] == code
     (away / "single.py").write_text("a = 2")
-    assert take(project, before).changes_since(before).changed == (project.package_dir / "single.py",)
+    assert across(take(project, before).changes_since(before), "changed") == (project.package_dir / "single.py",)
 
 
 def test_a_broken_link_is_nothing_until_it_is_mended(project):
@@ -395,7 +405,8 @@ def test_files_that_become_unreadable_are_changed():
             new = Snapshot.take(project, root / "conf", previous=last)
             changes = new.changes_since(last)
             last = new
-            return [[path.name for path in paths] for paths in (changes.added, changes.changed, changes.removed)]
+            kinds = "added", "changed", "removed"
+            return [[path.name for layer in changes for path in getattr(layer, kind)] for kind in kinds]
         last = Snapshot.take(project, root / "conf")
         print([step(mode) for mode in (0, 0, 0o700)])
         """
@@ -511,9 +522,11 @@ class SnapshotMachine(RuleBasedStateMachine):
     def agrees_with_the_contents(self):
         changes = take(self.project, self.snapshot).changes_since(self.snapshot)
         now, before = self.read_all(), self.contents
-        assert {*changes.added} == now.keys() - before.keys()
-        assert {*changes.removed} == before.keys() - now.keys()
-        assert {*changes.changed} == {path for path in now.keys() & before.keys() if now[path] != before[path]}
+        assert {*across(changes, "added")} == now.keys() - before.keys()
+        assert {*across(changes, "removed")} == before.keys() - now.keys()
+        assert {*across(changes, "changed")} == {
+            path for path in now.keys() & before.keys() if now[path] != before[path]
+        }
 
 
 SnapshotMachine.TestCase.settings = settings(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeGuard, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeGuard, get_args
 
 from ipyproject.errors import CatalogError, DatasetError, did_you_mean, message_of, shortened, type_name
 
@@ -110,12 +110,6 @@ class MemoryDataset:
         """Hold other data, as it is."""
         self._data = data
         self._mode = self.copy_mode or _inferred_copy_mode(data)
-
-    def sharing(self) -> Self:
-        """Return another dataset that holds the same data; what happens to either leaves the other as it is."""
-        other = type(self).__new__(type(self))
-        vars(other).update(vars(self))
-        return other
 
     def __repr__(self) -> str:
         held = type(self._data).__qualname__ if self.exists() else "empty"

@@ -231,9 +231,7 @@ class FileDataset:
 
 def sharing(dataset: Dataset) -> Dataset:
     """Return a dataset of the same data that can change without this one; one of another class as it is."""
-    if isinstance(dataset, MemoryDataset):
-        return dataset.sharing()
-    return copy(dataset) if isinstance(dataset, FileDataset) else dataset
+    return copy(dataset) if isinstance(dataset, (MemoryDataset, FileDataset)) else dataset
 
 
 def require_versioned(dataset: Dataset) -> FileDataset:

@@ -7,6 +7,7 @@ all formats. Their libraries are imported when they are used.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -46,28 +47,16 @@ def _pandas(kind: str, **save_args: Any) -> Format:
     return Format(load, save, save_args=save_args, extra="pandas")
 
 
-def _load_json(file: IO[Any], args: dict[str, Any]) -> Any:
-    import json
+def _standard(module: str, **options: Any) -> Format:
+    """The format of a module of the standard library with the functions ``load`` and ``dump``."""
 
-    return json.load(file, **args)
+    def load(file: IO[Any], args: dict[str, Any]) -> Any:
+        return import_module(module).load(file, **args)
 
+    def save(data: Any, file: IO[Any], args: dict[str, Any]) -> None:
+        import_module(module).dump(data, file, **args)
 
-def _save_json(data: Any, file: IO[Any], args: dict[str, Any]) -> None:
-    import json
-
-    json.dump(data, file, **args)
-
-
-def _load_pickle(file: IO[Any], args: dict[str, Any]) -> Any:
-    import pickle
-
-    return pickle.load(file, **args)  # noqa: S301 - the catalog's author chose this format
-
-
-def _save_pickle(data: Any, file: IO[Any], args: dict[str, Any]) -> None:
-    import pickle
-
-    pickle.dump(data, file, **args)
+    return Format(load, save, **options)
 
 
 def _load_text(file: IO[Any], args: dict[str, Any]) -> Any:
@@ -103,12 +92,12 @@ def _method(data: Any, name: str) -> Callable[..., Any]:
 
 
 FORMATS: dict[str, Format] = {
-    "json.JSONDataset": Format(_load_json, _save_json, binary=False, save_args={"indent": 2}),
+    "json.JSONDataset": _standard("json", binary=False, save_args={"indent": 2}),
     "matplotlib.MatplotlibDataset": Format(None, _save_figure, extra="matplotlib", suffix_argument="format"),
     "pandas.CSVDataset": _pandas("csv", index=False),
     "pandas.JSONDataset": _pandas("json"),
     "pandas.ParquetDataset": _pandas("parquet"),
-    "pickle.PickleDataset": Format(_load_pickle, _save_pickle),
+    "pickle.PickleDataset": _standard("pickle"),
     "text.TextDataset": Format(_load_text, _save_text, binary=False),
     "yaml.YAMLDataset": Format(_load_yaml, _save_yaml, binary=False, save_args={"sort_keys": False}),
 }

@@ -19,18 +19,7 @@ class RunCatalog(Catalog):
 
     What the run keeps in memory becomes part of the live catalog as it is saved. Two runs at a time don't see each
     other's: each loads what it saved itself, and the live catalog has what was saved last. Datasets set on this view
-    stay in it. Made by `for_run`; making it costs nothing that grows with the catalog.
-
-    Args:
-        live: The catalog to share.
-        shared: What the two have in common.
-        save_version: The version that versioned datasets save, and load once they have saved.
-        load_versions: Name -> version to load.
-        inputs: Name -> data (or dataset) used instead of what the live catalog has.
-
-    Raises:
-        DatasetNotFoundError: ``load_versions`` names no dataset.
-        DatasetError: ``load_versions`` names a dataset that is not versioned, or a version is no simple name.
+    stay in it. Made by `for_run`, which says what it is given; making it costs nothing that grows with the catalog.
     """
 
     def __init__(
@@ -96,9 +85,7 @@ class RunCatalog(Catalog):
     def _prepare(self, name: str) -> None:
         """Have an own dataset ready for what is to be kept in memory."""
         with self._lock:
-            known: Dataset | None = None
-            if name in self:  # get() would look for the closest name first
-                known = self[name]
+            known = self[name] if name in self else None  # noqa: SIM401 - get() would look for the closest one
             if known is None or isinstance(known, MemoryDataset):
                 copy_mode = known.copy_mode if known else None
                 self._datasets[name] = self._unpublished[name] = MemoryDataset(copy_mode=copy_mode)

@@ -92,7 +92,9 @@ class Storage:
             binary: Whether bytes or text are written.
             levels_up: How far above the file's own name the temporary file lies; 1 is the same folder.
         """
-        local = self._is_local
+        from fsspec.implementations.local import LocalFileSystem
+
+        local = isinstance(self._fs, LocalFileSystem)
         if local:
             path = Path(path).resolve().as_posix()  # a link stays a link, and the rename stays on one disk
         folder = path.rsplit("/", levels_up)[0]
@@ -129,12 +131,6 @@ class Storage:
     @property
     def _fs(self) -> Any:
         return self._location[0]
-
-    @property
-    def _is_local(self) -> bool:
-        from fsspec.implementations.local import LocalFileSystem
-
-        return isinstance(self._fs, LocalFileSystem)
 
     def _file(self, path: str, mode: str, args: Mapping[str, Any]) -> Any:
         from fsspec.core import OpenFile

@@ -79,27 +79,23 @@ def main(package_name: str | None = None, args: Sequence[str] | None = None) -> 
         package_name: An installed project that is its own command: its ``__main__`` hands over its name.
         args: The arguments; by default those of the process.
     """
+    from ipyproject.errors import ProjectError
+
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that can't show a character is no reason to fail
     show = warnings.showwarning
     with warnings.catch_warnings():
         warnings.showwarning = lambda warning, *about: _show_warning(warning, *about, otherwise=show)
-        _run(package_name, args)
+        try:
+            if package_name is not None:
+                from ipyproject.bootstrap import configure_project
 
-
-def _run(package_name: str | None, args: Sequence[str] | None) -> None:
-    from ipyproject.errors import ProjectError
-
-    try:
-        if package_name is not None:
-            from ipyproject.bootstrap import configure_project
-
-            configure_project(package_name)
-        app.main(args=list(args) if args is not None else None, prog_name=package_name or "ipyproject")
-    except ProjectError as error:
-        click.echo(f"Error: {error.full_message()}", err=True)
-        sys.exit(1)
+                configure_project(package_name)
+            app.main(args=list(args) if args is not None else None, prog_name=package_name or "ipyproject")
+        except ProjectError as error:
+            click.echo(f"Error: {error.full_message()}", err=True)
+            sys.exit(1)
 
 
 def _show_warning(warning: Warning | str, *about: Any, otherwise: Callable[..., None]) -> None:

@@ -2,48 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ipyproject.errors import ProjectError
+from ipyproject.cli.options import TextType
 from ipyproject.history import SessionFilter, Status, moment
 from ipyproject.history.conditions import parameter_filter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
 
-class MomentType(click.ParamType):  # type: ignore[type-arg]  # generic only in newer clicks
-    """``2026-01-31``, ``2026-01-31T09:30`` (local time), or an age: ``90m``, ``12h``, ``7d``, ``2w``."""
-
-    name = "WHEN"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the aware moment, in UTC."""
-        if isinstance(value, datetime):
-            return value
-        try:
-            return moment(value)
-        except ProjectError as error:
-            self.fail(error.full_message(), param, ctx)
+MOMENT = TextType("WHEN", moment)
 
 
-class ConditionsType(click.ParamType):  # type: ignore[type-arg]  # generic only in newer clicks
-    """``a.b>=1,c=x``: checked here, and understood by :func:`session_filter`."""
-
-    name = "KEY=VALUE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the text as it is; what is wrong with it is a usage error."""
-        try:
-            parameter_filter(value)
-        except ProjectError as error:
-            self.fail(error.full_message(), param, ctx)
-        return value
+def _checked_conditions(text: str) -> str:
+    parameter_filter(text)  # `session_filter` understands them all at once
+    return text
 
 
 def filter_options(command: Command) -> Command:
@@ -52,11 +31,11 @@ def filter_options(command: Command) -> Command:
         click.option("--pipeline", help="Only sessions with a run of this pipeline."),
         click.option(
             "--param",
-            type=ConditionsType(),
+            type=TextType("KEY=VALUE", _checked_conditions),
             multiple=True,
             help="Only with such a parameter: model.test_share=0.3, or with != < <= > >= (in quotes). All must hold.",
         ),
-        click.option("--since", type=MomentType(), help="Only from then on: 2026-01-31, or 12h, 7d, 2w ago."),
+        click.option("--since", type=MOMENT, help="Only from then on: 2026-01-31, or 12h, 7d, 2w ago."),
         click.option("--status", type=click.Choice([each.value for each in Status]), help="Only those that ended so."),
         click.option("--env", help="Only of this environment."),
     ):

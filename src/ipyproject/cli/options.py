@@ -3,38 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ipyproject.config import parse_params
 from ipyproject.errors import ProjectError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-class ParamsType(click.ParamType):  # type: ignore[type-arg]  # generic only in newer clicks
-    """``a.b=1,c=[1,2]`` -> nested dict."""
 
-    name = "KEY=VALUE,..."
+class TextType(click.ParamType):  # type: ignore[type-arg]  # generic only in newer clicks
+    """What a function makes of an option's text; what is wrong with it is a usage error.
+
+    Args:
+        name: How the help shows the value.
+        read: The function; it may raise a ProjectError.
+    """
+
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        self.name = name
+        self._read = read
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Read the parameter string; what is wrong with it is a usage error."""
-        if not isinstance(value, str):
-            return value
+        """Read the text; a value that is none is one already."""
         try:
-            return parse_params(value)
+            return self._read(value) if isinstance(value, str) else value
         except ProjectError as error:
             self.fail(error.full_message(), param, ctx)
 
 
-class NamesType(click.ParamType):  # type: ignore[type-arg]  # generic only in newer clicks
-    """``a,b,c`` -> list of names."""
+def names_in(text: str) -> list[str]:
+    """Return the names in ``a,b,c``."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
-    name = "NAME,..."
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002
-        """Split at commas."""
-        return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
-
+PARAMS = TextType("KEY=VALUE,...", parse_params)
+NAMES = TextType("NAME,...", names_in)
 
 project_option = click.option(
     "--project",

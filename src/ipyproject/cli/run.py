@@ -9,41 +9,37 @@ from typing import Any
 import click
 
 from ipyproject.cli.failures import nodes_lines_only
-from ipyproject.cli.options import NamesType, ParamsType, flags_of, project_option
+from ipyproject.cli.options import NAMES, PARAMS, TextType, flags_of, names_in, project_option
 from ipyproject.config import PARAMS_HELP
 from ipyproject.display.messages import run_text
 from ipyproject.session import Origin, Session
 
 
-class _Versions(NamesType):
-    """``dataset:version,...`` -> dict."""
-
-    name = "DATASET:VERSION,..."
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Split at commas and colons."""
-        if not isinstance(value, str):
-            return value
-        pairs = [pair.partition(":") for pair in super().convert(value, param, ctx)]
-        for name, colon, version in pairs:
-            if not colon or not version:
-                self.fail(f"{name!r} has no version; write {name}:2026-01-31T09.30.00.000000Z-1a2b3c.", param, ctx)
-        return {name: version for name, _, version in pairs}
+def _versions_in(text: str) -> dict[str, str]:
+    pairs = [pair.partition(":") for pair in names_in(text)]
+    for name, _, version in pairs:
+        if not version:
+            raise click.BadParameter(f"{name!r} has no version; write {name}:2026-01-31T09.30.00.000000Z-1a2b3c.")
+    return {name: version for name, _, version in pairs}
 
 
 @click.command()
 @project_option
 @click.option("-e", "--env", help="Environment, a folder under conf/. Default: IPYPROJECT_ENV, the project's default.")
 @click.option("-p", "--pipeline", default="__default__", help="Name of the pipeline. Default: all of them.")
-@click.option("--params", type=ParamsType(), help=f"Extra parameters. {PARAMS_HELP}")
-@click.option("-t", "--tags", type=NamesType(), help="Only nodes with one of these tags.")
-@click.option("-n", "--nodes", type=NamesType(), help="Only these nodes.")
-@click.option("--from-nodes", type=NamesType(), help="Only these nodes and what depends on them.")
-@click.option("--to-nodes", type=NamesType(), help="Only these nodes and what they depend on.")
-@click.option("--from-inputs", type=NamesType(), help="Only nodes that read these datasets, and what depends on them.")
-@click.option("--to-outputs", type=NamesType(), help="Only nodes that write these datasets, and what they depend on.")
-@click.option("--namespaces", type=NamesType(), help="Only nodes in these namespaces.")
-@click.option("--load-versions", type=_Versions(), help="Versions to load of versioned datasets.")
+@click.option("--params", type=PARAMS, help=f"Extra parameters. {PARAMS_HELP}")
+@click.option("-t", "--tags", type=NAMES, help="Only nodes with one of these tags.")
+@click.option("-n", "--nodes", type=NAMES, help="Only these nodes.")
+@click.option("--from-nodes", type=NAMES, help="Only these nodes and what depends on them.")
+@click.option("--to-nodes", type=NAMES, help="Only these nodes and what they depend on.")
+@click.option("--from-inputs", type=NAMES, help="Only nodes that read these datasets, and what depends on them.")
+@click.option("--to-outputs", type=NAMES, help="Only nodes that write these datasets, and what they depend on.")
+@click.option("--namespaces", type=NAMES, help="Only nodes in these namespaces.")
+@click.option(
+    "--load-versions",
+    type=TextType("DATASET:VERSION,...", _versions_in),
+    help="Versions to load of versioned datasets.",
+)
 @click.option("-r", "--runner", help="Name or import path of the runner. Default: what the settings say.")
 @click.option(
     "--conf-source", type=click.Path(path_type=Path), help="Folder or archive to read the configuration from."

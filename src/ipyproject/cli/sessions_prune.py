@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ipyproject.cli.filters import MomentType
+from ipyproject.cli.filters import MOMENT
 from ipyproject.cli.options import project_option
 from ipyproject.display.messages import counted
 from ipyproject.history import open_history
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command("prune")
 @project_option
 @click.option("--keep-last", type=click.IntRange(min=0), help="Keep that many of the newest.")
-@click.option("--older-than", type=MomentType(), help="Delete only what is older: 2026-01-31, or 12h, 7d, 2w.")
+@click.option("--older-than", type=MOMENT, help="Delete only what is older: 2026-01-31, or 12h, 7d, 2w.")
 @click.option("--dry-run", is_flag=True, help="Only say which.")
 def prune_sessions(
     project_path: Path | None, keep_last: int | None, older_than: datetime | None, *, dry_run: bool

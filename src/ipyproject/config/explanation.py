@@ -86,7 +86,7 @@ class Explanation:
 
     def classify(self, error: Exception, path: KeyPath) -> ConfigError:
         """Return the error for a mistake that stands in the text at `path` itself."""
-        from omegaconf.errors import GrammarParseError, InterpolationToMissingValueError, KeyValidationError
+        from omegaconf.errors import GrammarParseError, KeyValidationError
 
         where = self._where(path)
         chain = list(_chain(error))
@@ -101,8 +101,7 @@ class Explanation:
             return ConfigError(f"{where}: a key in it is none that can be referred to.", hint)
         if follow(self._values, path).value == MISSING_VALUE:
             return ConfigError(f"{where} has no value yet ({MISSING_VALUE!r}).", "Give it one.")
-        missing = any(isinstance(cause, InterpolationToMissingValueError) for cause in chain)
-        return self._bad_target(where, path) or self._bad_resolver(where, path) or self._other(where, chain, missing)
+        return self._bad_target(where, path) or self._bad_resolver(where, path) or self._other(where, chain)
 
     def _bad_target(self, where: str, path: KeyPath) -> ConfigError | None:
         for written, found in self._targets(path):
@@ -124,10 +123,10 @@ class Explanation:
                 return ConfigError(f"{where}: there is no resolver {name!r} for ${{{name}:...}}.", hint)
         return None
 
-    def _other(self, where: str, chain: Sequence[BaseException], missing: bool) -> ConfigError:  # noqa: FBT001
-        from omegaconf.errors import OmegaConfBaseException
+    def _other(self, where: str, chain: Sequence[BaseException]) -> ConfigError:
+        from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
 
-        if missing:
+        if any(isinstance(cause, InterpolationToMissingValueError) for cause in chain):
             return ConfigError(f"{where}: what it refers to has no value yet ({MISSING_VALUE!r}).", "Give it one.")
         foreign = next((cause for cause in chain if not isinstance(cause, OmegaConfBaseException)), None)
         if foreign is None:

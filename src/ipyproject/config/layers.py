@@ -170,13 +170,13 @@ class Layers:
 
         def read() -> Document:
             # A file that was renamed, or has the text of another one, is parsed once.
-            parsed = self._memo.get(("text", _format(file.name), digest), lambda: _parse(file.name, content))
+            parsed = self._memo.get(("text", file.name.rpartition(".")[2], digest), lambda: _parse(file.name, content))
             return Document(file.name, digest, *parsed)
 
         return self._memo.get(("document", file.name, digest), read)
 
     def _matching(self, kind: str) -> list[list[ConfFile]]:
-        fits = _compile(self.patterns(kind)).fullmatch
+        fits = re.compile("|".join(map(_translate, self.patterns(kind)))).fullmatch
         return [[file for file in self._files_of(env) if fits(file.path)] for env in self._envs]
 
     def _files_of(self, env: str) -> list[ConfFile]:
@@ -188,12 +188,8 @@ class Layers:
         return self._files[env]
 
 
-def _compile(patterns: Iterable[str]) -> re.Pattern[str]:
-    """Translate globs: ``*`` and ``?`` stay within a folder, ``**/`` is any number of folders, ``**`` all below."""
-    return re.compile("|".join(_translate(pattern) for pattern in patterns))
-
-
 def _translate(pattern: str) -> str:
+    """Translate a glob: ``*`` and ``?`` stay within a folder, ``**/`` is any number of folders, ``**`` all below."""
     escaped = re.escape(pattern).replace(r"\*\*/", "(?:[^/]+/)*").replace(r"\*\*", ".*")
     return escaped.replace(r"\*", "[^/]*").replace(r"\?", "[^/]")
 
@@ -205,10 +201,6 @@ def _key(documents: Sequence[Document]) -> Hashable:
 def _keys(layer: Layer) -> list[Hashable]:
     """What a layer and its files are remembered under."""
     return [_key(layer.documents), *(("document", document.name, document.digest) for document in layer.documents)]
-
-
-def _format(name: str) -> str:
-    return name.rpartition(".")[2]
 
 
 def _parse(name: str, content: bytes) -> _Parsed:

@@ -222,7 +222,7 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
             stack = self._layers.stack(kind).layers
             earlier: _Read | None = self._memo.last(("kind", kind))
             if earlier is not None and self._gives_the_same(kind, earlier, stack):
-                read = earlier._replace(stack=stack)
+                read = earlier
             else:
                 read = self._resolve(kind, stack, earlier)
             self._kinds[kind] = self._memo.put(("kind", kind), read)
@@ -230,7 +230,7 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
 
     def _gives_the_same(self, kind: str, earlier: _Read, stack: Sequence[Layer]) -> bool:
         """Tell whether resolving a kind could give nothing but what it gave before."""
-        if len(stack) != len(earlier.stack) or not all(map(_is, stack, earlier.stack)):
+        if stack is not earlier.stack:
             return False
         if not earlier.references.keys:
             return kind != "parameters" or is_same_data(earlier.extra_params, self._extra_params)
@@ -264,7 +264,9 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
             runtime = RuntimeLookup(None if kind == "globals" else self._extra_params)
 
             def read_globals() -> Mapping[Any, Any]:
-                asked[:] = [self._globals(kind)]
+                if kind == "globals":
+                    raise ConfigError("globals refer to each other by ${key}, not ${globals:key}")
+                asked[:] = [self.resolved("globals")]
                 return asked[0]
 
             resolvers: dict[str, Callable[..., Any]] = {
@@ -272,7 +274,7 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
                 "globals": GlobalsLookup(read_globals),
                 "runtime_params": runtime,
             }
-            check = runtime.refuse_class if kind == "catalog" else _accept
+            check = runtime.refuse_class if kind == "catalog" else (lambda *_: None)
             known = earlier.resolved if earlier is not None and self._looks_up_the_same(earlier) else None
             resolved = resolve_references(values, Kind(resolvers, origin, check), wanted, references, known)
             if known is not None and earlier is not None and not asked and earlier.globals is not None:
@@ -282,11 +284,6 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
         if earlier is not None:
             resolved = resolved._replace(values=_same_objects(earlier.resolved.values, resolved.values))
         return _Read(files, self._extra_params, references, asked[0] if asked else None, resolved)
-
-    def _globals(self, asking: str) -> Mapping[Any, Any]:
-        if asking == "globals":
-            raise ConfigError("globals refer to each other by ${key}, not ${globals:key}")
-        return self.resolved("globals")
 
 
 def _is_folder_name(name: str) -> bool:
@@ -303,10 +300,6 @@ def _marked(stack: Sequence[Layer], mark: bytes) -> bool:
     return any(mark in layer.marks for layer in stack)
 
 
-def _is(one: object, other: object) -> bool:
-    return one is other
-
-
 def _same_objects(before: dict[Any, Any], now: dict[Any, Any]) -> dict[Any, Any]:
     """Return `before` if it is the same data as `now`, else `now` with those values of `before` that are."""
     try:
@@ -320,10 +313,6 @@ def _same_objects(before: dict[Any, Any], now: dict[Any, Any]) -> dict[Any, Any]
     except RecursionError:  # nested as deeply as can just be read
         return now
     return {**now, **same}
-
-
-def _accept(path: KeyPath, value: Any) -> None:
-    """Let every resolved value pass."""
 
 
 def _refuse_missing(values: Mapping[Any, Any], origin: Callable[[KeyPath], str]) -> None:

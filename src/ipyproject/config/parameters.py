@@ -68,17 +68,16 @@ def parse_params(text: str) -> dict[str, Any]:
     Raises:
         ConfigError: A piece, a key or a value can't be read, or a key is given twice; names the piece.
     """
-    given: dict[tuple[str, ...], Any] = {}
-    reached_by: dict[tuple[str, ...], tuple[str, ...]] = {}  # every part of a key, and the first key it is a part of
-    for key_text, _, value_text in _assignments(text):
-        key = tuple(key_text.split("."))
-        parts = [key[:length] for length in range(1, len(key) + 1)]
-        if other := reached_by.get(key) or next((part for part in parts if part in given), None):
-            _refuse_conflict(".".join(other), key_text)
-        for part in parts:
-            reached_by.setdefault(part, key)
-        given[key] = _read_value(key_text, value_text)
+    given: dict[str, Any] = {}
+    for key, _, value in _assignments(text):
+        if other := next((each for each in given if _is_part(key, each) or _is_part(each, key)), None):
+            _refuse_conflict(other, key)
+        given[key] = _read_value(key, value)
     return _nest(given)
+
+
+def _is_part(key: str, whole: str) -> bool:
+    return f"{key}.".startswith(f"{whole}.")
 
 
 def parse_conditions(text: str) -> list[Condition]:
@@ -193,11 +192,12 @@ def _refuse_conflict(first: str, second: str) -> None:
     )
 
 
-def _nest(given: Mapping[tuple[str, ...], Any]) -> dict[str, Any]:
+def _nest(given: Mapping[str, Any]) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     for key, value in given.items():
+        *above, last = key.split(".")
         inner = nested
-        for part in key[:-1]:
+        for part in above:
             inner = inner.setdefault(part, {})
-        inner[key[-1]] = value
+        inner[last] = value
     return nested

@@ -36,22 +36,19 @@ def render_changes(session: Session, *, seconds: float) -> Rendering:
         ("parameter", name, f"{format_value(old)} -> {format_value(new)}")
         for name, old, new in changes.parameters[:MOST]
     ]
-    if more := len(changes.parameters) - MOST:
-        rows += [("parameters", f"and {more} more", "")] if more > 0 else []
+    if (more := len(changes.parameters) - MOST) > 0:
+        rows.append(("parameters", f"and {more} more", ""))
     rows += _named("dataset", changes.datasets)
     rows += _named("pipeline", changes.pipelines)
     rows += _named("node", changes.nodes)
-    if changes.names.rebound:
-        rows.append(("names", "rebound", _listed(changes.names.rebound)))
-    if changes.names.gone:
-        rows.append(("names", "gone from the code", f"{_listed(changes.names.gone)} (still bound to the old objects)"))
-    if changes.names.moved:
-        rows.append(("objects", "moved to new classes", _listed(changes.names.moved)))
-    if changes.names.old_instances:
-        rows.append(("objects", "of old classes", f"{_listed(changes.names.old_instances)} (make them again)"))
-    if changes.outdated:
-        files = _listed(Path(file).name for file in changes.outdated)
-        rows.append(("compiled", "not loaded again", f"{files} (restart the kernel)"))
+    told = (
+        ("names", "rebound", changes.names.rebound, ""),
+        ("names", "gone from the code", changes.names.gone, " (still bound to the old objects)"),
+        ("objects", "moved to new classes", changes.names.moved, ""),
+        ("objects", "of old classes", changes.names.old_instances, " (make them again)"),
+        ("compiled", "not loaded again", [Path(file).name for file in changes.outdated], " (restart the kernel)"),
+    )
+    rows += [(kind, how, f"{_listed(names)}{hint}") for kind, how, names, hint in told if names]
     rows += [("modules", "one file, two copies", " = ".join(names)) for names in changes.doubled[:MOST]]
     return render(head, Table(("changed", "", ""), rows)) if rows else render(head)
 

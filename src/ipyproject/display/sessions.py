@@ -111,13 +111,9 @@ def _difference_table(differences: Sequence[Difference], before: str, after: str
 
 def _difference_side(difference: Difference, value: Any) -> str:
     if difference.section == "timings":
-        return _seconds(value)
+        return f"{value * 1000:.1f} ms" if isinstance(value, float) else format_value(value)
     is_hash = difference.section == "configuration" or difference.name in {"commit", "diff_hash"}
     return format_value(value)[:SHORT_HASH] if is_hash else format_value(value)
-
-
-def _seconds(value: Any) -> str:
-    return f"{value * 1000:.1f} ms" if isinstance(value, float) else format_value(value)
 
 
 def _session_rows(record: SessionRecord) -> list[tuple[str, str]]:

@@ -6,13 +6,12 @@ import io
 import random
 import shutil
 import sys
-from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 WIDE = 160  # columns of output that goes to a file or a pipe
 FOLDED = 24  # columns that a longer text may be folded into, before columns are left out
@@ -67,16 +66,6 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-@contextmanager
-def _same_randomness() -> Iterator[None]:
-    """Leave the global random generator as it is: a user has seeded it."""
-    state = random.getstate()
-    try:
-        yield
-    finally:
-        random.setstate(state)
-
-
 def table_text(table: Table, width: int | None = None) -> str:
     """Return a table as aligned text.
 
@@ -84,12 +73,13 @@ def table_text(table: Table, width: int | None = None) -> str:
         table: The table.
         width: Columns to keep to; by default those of the terminal, and enough where there is none.
     """
-    with _same_randomness():  # rich draws a number when it is imported
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table as RichTable
-        from rich.text import Text
+    state = random.getstate()  # a user has seeded it, and rich draws a number when it is imported
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
 
+    random.setstate(state)
     width = width or terminal_width()
     shown = _fitting(table, width)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"

@@ -13,7 +13,6 @@ from ipyproject.history.locations import sqlite_path, without_any_password
 from ipyproject.history.spool import Spool, temporary_folder
 
 if TYPE_CHECKING:
-    from ipyproject.history.database import Database
     from ipyproject.history.sql import SqlStore
     from ipyproject.history.store import Store
 
@@ -39,14 +38,10 @@ def open_store(
 
         return open_file(path, create=create, mend=recording)
     from ipyproject.history.postgres import PostgresDatabase
-
-    return _opened(PostgresDatabase(str(location), recording=recording), create=create)
-
-
-def _opened(database: Database, *, create: bool) -> SqlStore:
     from ipyproject.history.sql import SqlStore
     from ipyproject.history.sqlite import empty_store
 
+    database = PostgresDatabase(str(location), recording=recording)
     if create or database.tables():
         return SqlStore(database)
     database.close()

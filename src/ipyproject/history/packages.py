@@ -13,7 +13,6 @@ from ipyproject.history.background import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from importlib.metadata import Distribution
 
 # A folder that was named by the rules tells name and version exactly; others are read.
 _EXACT = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._]*[A-Za-z0-9])?)-([0-9][A-Za-z0-9.+!]*)\.dist-info")
@@ -64,31 +63,21 @@ def _found_in(folder: Path) -> Iterator[tuple[str, str]]:
     except OSError:  # an archive, or a folder that may not be read
         names = []
     if not names or folder.suffix == ".egg":
-        yield from _read_archive(folder)
+        yield from _read(folder, inside=True)
     for name in names:
         if exact := _EXACT.fullmatch(name):
             if (folder / name / "METADATA").is_file():  # else it is the rest of a broken uninstall
                 yield package_name(exact[1]), exact[2]
         elif name.endswith(_TO_READ) and not name.startswith("~"):  # which pip puts before what it takes away
-            yield from _read_folder(folder / name)
+            yield from _read(folder / name, inside=False)
 
 
-def _read_folder(folder: Path) -> Iterator[tuple[str, str]]:
-    from importlib.metadata import Distribution
+def _read(path: Path, *, inside: bool) -> Iterator[tuple[str, str]]:
+    """Yield name and version of a distribution, or of those inside an archive, as the slow standard library tells."""
+    from importlib.metadata import Distribution, distributions
 
-    yield from _about([Distribution.at(folder)])
-
-
-def _read_archive(path: Path) -> Iterator[tuple[str, str]]:
-    from importlib.metadata import distributions
-
-    yield from _about(distributions(path=[str(path)]))
-
-
-def _about(found: Iterable[Distribution]) -> Iterator[tuple[str, str]]:
-    """Yield name and version as the standard library reads them, which is slow."""
     try:
-        for each in found:
+        for each in distributions(path=[str(path)]) if inside else [Distribution.at(path)]:
             name, version = each.metadata["Name"], each.metadata["Version"]
             if name and version:
                 yield package_name(name), version

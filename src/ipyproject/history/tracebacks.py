@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import traceback
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,24 +13,27 @@ from ipyproject.errors import message_of, type_name
 from ipyproject.masking import masked_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable
+    from types import FrameType
 
+    Frames = list[tuple[FrameType, int]]
     Mask = Callable[[str], str]
 
 LIMIT_CHARACTERS = 8_000
 LIMIT_LINES = 12
 LIMIT_LINE = 2_000  # characters
 LOOKED_AT = 500_000  # characters of a message; the rest is cut off before it is masked
-FRAMES = 8  # of each exception that are looked at: the outermost, and the innermost ones
 MEMBERS = 3  # of a group
 MESSAGE_LINES, NOTE_LINES = 4, 2
 
 _OWN_FOLDER = str(Path(__file__).parent.parent) + os.sep
-_MACHINERY = ("/IPython/", "/ipykernel/", "/click/", "/asyncio/", "<frozen ")  # what stands around a cell or a command
-_LINKS = {
-    "cause": "The above exception was the direct cause of the following exception:",
-    "context": "During handling of the above exception, another exception occurred:",
-}
+_MACHINERY = (  # what stands around a cell or a command
+    *(f"{os.sep}{library}{os.sep}" for library in ("IPython", "ipykernel", "click", "asyncio")),
+    "<frozen ",
+)
+_HEADER = "Traceback (most recent call last):"
+_CAUSE = "The above exception was the direct cause of the following exception:"
+_CONTEXT = "During handling of the above exception, another exception occurred:"
 
 
 def trimmed_traceback(
@@ -62,105 +64,32 @@ def trimmed_traceback(
     return text if len(text) <= limit_chars else f"...{text[3 - limit_chars :]}"
 
 
-@dataclass(slots=True)
-class _Block:
-    """One exception of a chain: its frames, outermost first, each as its lines, and what it says."""
-
-    frames: list[list[str]]
-    skipped: int  # frames between the outermost and the others
-    said: list[str]
-    link: str | None = None  # how the next one came of it
-
-    @classmethod
-    def of(cls, error: BaseException, mask: Mask, *, most_said: int) -> _Block:
-        stack, skipped = _stack(error)
-        said = _said(error, mask, most_said) + _members(error, mask)
-        return cls([mask(_shown(frame)).split("\n") for frame in stack], skipped, said)
-
-    def lines(self, kept: Collection[int], *, header: bool) -> Iterator[str]:
-        """Yield its lines, with those of its frames that are kept."""
-        if kept and header:
-            yield "Traceback (most recent call last):"
-        left_out = 0
-        for position, frame in enumerate(self.frames):
-            left_out += self.skipped if position == 1 else 0
-            if position in kept:
-                if left_out:
-                    yield f"  ... {left_out:,} more frame{'s' if left_out > 1 else ''} ..."
-                yield from frame
-                left_out = 0
-            else:
-                left_out += 1
-        yield from self.said
-
-
 def _told(error: BaseException, mask: Mask) -> list[str]:
-    chain, links = _chain(error)
-    last = _Block.of(error, mask, most_said=MESSAGE_LINES)
-    last.said += _shortened([line for note in _notes(error) for line in mask(note[:LOOKED_AT]).split("\n")], NOTE_LINES)
+    chain, frames = _chain(error), _frames(error)
+    said = _said(error, mask, MESSAGE_LINES) + _members(error, mask) + _notes(error, mask)
+    room = LIMIT_LINES - len(said)
     if len(chain) == 1:
-        return _fitted([last])
-    first = _Block.of(chain[-1], mask, most_said=1)
-    first.link = _LINKS[links[-1]]
-    if len(chain) > 2:  # noqa: PLR2004
-        between = len(chain) - 2
-        first.link = f"... {between:,} more exception{'s' if between > 1 else ''}, then:"
-    return _fitted([first, last])
+        lines = _shown(frames, max(2, room - 1), mask)
+        return [*([_HEADER] if 0 < len(lines) < room else []), *lines, *said]
+    link = _CAUSE if _held(chain[-2], "__cause__") is chain[-1] else _CONTEXT
+    if between := len(chain) - 2:
+        link = f"... {between:,} more exception{'s' if between > 1 else ''}, then:"
+    room -= 2  # for the link, and what the first cause says
+    first = _shown(_frames(chain[-1]), max(room // 2, room - 2 * len(frames)), mask)
+    last = _shown(frames, room - len(first), mask)
+    blank = [""] if len(first) + len(last) + 2 <= room else []
+    return [*first, *_said(chain[-1], mask, 1), *blank, link, *blank, *last, *said]
 
 
-def _fitted(blocks: list[_Block]) -> list[str]:
-    """Return the lines of the blocks with as many frames as there is room for, the ones that tell most first."""
-    everything = [range(len(block.frames)) for block in blocks]
-    for dense in (False, True):
-        lines = _joined(blocks, everything, dense=dense)
-        if len(lines) <= LIMIT_LINES:
-            return lines
-    dense = len(blocks) > 1
-    kept: list[set[int]] = [set() for _ in blocks]
-    for block, position in _by_weight(blocks):
-        kept[block].add(position)
-        if len(_joined(blocks, kept, dense=dense)) > LIMIT_LINES:
-            kept[block].discard(position)
-    return _joined(blocks, kept, dense=dense)
-
-
-def _joined(blocks: list[_Block], kept: Sequence[Collection[int]], *, dense: bool) -> list[str]:
-    lines: list[str] = []
-    for block, positions in zip(blocks, kept, strict=True):
-        lines += block.lines(positions, header=not dense)
-        if block.link is not None:
-            lines += [block.link] if dense else ["", block.link, ""]
-    return lines
-
-
-def _by_weight(blocks: list[_Block]) -> Iterator[tuple[int, int]]:
-    """Yield the places of frames: the innermost of the last exception and of the first, the outermost, the rest."""
-    order = list(reversed(range(len(blocks))))
-    for block in order:
-        if blocks[block].frames:
-            yield block, len(blocks[block].frames) - 1
-    for block in order:
-        if len(blocks[block].frames) > 1:
-            yield block, 0
-    for block in order:
-        for position in range(len(blocks[block].frames) - 2, 0, -1):
-            yield block, position
-
-
-def _chain(error: BaseException) -> tuple[list[BaseException], list[str]]:
-    """Return an exception and those that led to it, the first cause last, and how each came of the next."""
-    chain, seen = [error], {id(error)}
-    links: list[str] = []
+def _chain(error: BaseException) -> list[BaseException]:
+    """Return an exception and those that led to it, the first cause last."""
+    chain = {id(error): error}
     while True:
-        cause, context, hidden = (
-            _held(chain[-1], name) for name in ("__cause__", "__context__", "__suppress_context__")
-        )
-        link, other = ("cause", cause) if cause is not None else ("context", None if hidden else context)
-        if other is None or id(other) in seen:
-            return chain, links
-        seen.add(id(other))
-        chain.append(other)
-        links.append(link)
+        cause, context, hidden = (_held(error, name) for name in ("__cause__", "__context__", "__suppress_context__"))
+        error = context if cause is None and not hidden else cause
+        if error is None or id(error) in chain:
+            return [*chain.values()]
+        chain[id(error)] = error
 
 
 def _held(error: BaseException, name: str, kind: type[BaseException] = BaseException) -> Any:
@@ -168,18 +97,28 @@ def _held(error: BaseException, name: str, kind: type[BaseException] = BaseExcep
     return vars(kind)[name].__get__(error)
 
 
-def _stack(error: BaseException) -> tuple[list[traceback.FrameSummary], int]:
-    """Return the frames to tell, the outermost first, and how many lie between that and the others."""
+def _frames(error: BaseException) -> Frames:
+    """Return the frames that matter, the outermost first."""
     frames = list(traceback.walk_tb(_held(error, "__traceback__")))
     kept = [each for each in frames if each is frames[-1] or not each[0].f_code.co_filename.startswith(_OWN_FOLDER)]
-    kept = list(dropwhile(lambda each: _is_machinery(each[0].f_code.co_filename), kept))
-    told = kept if len(kept) <= FRAMES else [kept[0], *kept[1 - FRAMES :]]
-    return list(traceback.StackSummary.extract(iter(told))), len(kept) - len(told)
+    return list(dropwhile(lambda each: any(part in each[0].f_code.co_filename for part in _MACHINERY), kept))
 
 
-def _shown(frame: traceback.FrameSummary) -> str:
-    place = f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}'
-    return f"{place}\n    {frame.line}" if frame.line else place
+def _shown(frames: Frames, room: int, mask: Mask) -> list[str]:
+    """Return the lines of as many frames as there is room for: the innermost, then the outermost, then others."""
+    if 2 * len(frames) <= room:
+        return _lines(frames, mask)
+    count = (room - 1) // 2  # a line says how many are left out
+    if count < 1:
+        return _lines(frames[-1:], mask) if room == 2 else []  # noqa: PLR2004
+    outer, left_out = int(count > 1), len(frames) - count
+    told = f"  ... {left_out:,} more frame{'s' if left_out > 1 else ''} ..."
+    return [*_lines(frames[:outer], mask), told, *_lines(frames[left_out + outer :], mask)]
+
+
+def _lines(frames: Frames, mask: Mask) -> list[str]:
+    stack = traceback.StackSummary.extract(iter(frames))
+    return [line for each in stack for line in mask(stack.format_frame_summary(each)).rstrip("\n").split("\n")]
 
 
 def _said(error: BaseException, mask: Mask, most: int) -> list[str]:
@@ -220,11 +159,12 @@ def _members(error: BaseException, mask: Mask) -> list[str]:
     return [*lines, f"  | ... and {more} more"] if more else lines
 
 
-def _notes(error: BaseException) -> list[str]:
+def _notes(error: BaseException, mask: Mask) -> list[str]:
     notes: object = None
     with suppress(BaseException):
         notes = object.__getattribute__(error, "__dict__").get("__notes__")
-    return [str.__str__(note) for note in notes if isinstance(note, str)] if isinstance(notes, (list, tuple)) else []
+    texts = [str.__str__(note) for note in notes if isinstance(note, str)] if isinstance(notes, (list, tuple)) else []
+    return _shortened([line for text in texts for line in mask(text[:LOOKED_AT]).split("\n")], NOTE_LINES)
 
 
 def _shortened(lines: list[str], most: int) -> list[str]:
@@ -236,8 +176,3 @@ def _shortened(lines: list[str], most: int) -> list[str]:
     if most == 1:
         return [f"{lines[0]} ..."]
     return [*lines[: most - 2], f"{lines[most - 2]} ...", lines[-1]]
-
-
-def _is_machinery(filename: str) -> bool:
-    name = filename.replace(os.sep, "/")
-    return any(part in name for part in _MACHINERY)

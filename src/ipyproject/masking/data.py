@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import Enum
+from itertools import pairwise
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.masking.names import is_doubtful_name, is_secret_name
 from ipyproject.masking.text import HIDDEN, masked_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 MAX_DEPTH = 100  # deeper down everything is hidden
 
 _HARMLESS = frozenset({bool, int, float, complex, type(None), type(...)})
 _HARMLESS_MODULES = frozenset({"datetime", "decimal", "fractions", "uuid"})  # none is imported only to be compared with
 _MISSING = object()
+_COLLECTIONS: tuple[type[Any], ...] = (list, tuple, set, frozenset)
 
 
 def masked(value: Any, *, name: str | None = None) -> Any:
@@ -93,12 +96,7 @@ class Masking:
         if seen is not None:
             return HIDDEN if seen[1] is _MISSING else seen[1]  # missing: the value contains itself
         self._seen[id(value)] = (value, _MISSING)
-        if isinstance(value, Mapping):
-            result = self._mapping(value, depth)
-        elif isinstance(value, (list, tuple)):
-            result = self._sequence(value, depth)
-        else:
-            result = self._set(value, depth)
+        result = self._mapping(value, depth) if isinstance(value, Mapping) else self._items(value, depth)
         self._seen[id(value)] = (value, result)
         return result
 
@@ -107,8 +105,9 @@ class Masking:
         result = {}
         names_secret = _names_secret(value)
         for key, item in value.items():
-            if is_secret_name(key if type(key) is str else _key_text(key)) or (names_secret and key == "value"):
-                new = self._hidden(item, key if type(key) is str else _key_text(key))
+            name = key if type(key) is str else _key_text(key)
+            if is_secret_name(name) or (names_secret and key == "value"):
+                new = self._hidden(item, name)
             else:
                 new = self._masked(item, depth)
             new_key = self._text(key) if type(key) is str else key
@@ -116,47 +115,35 @@ class Masking:
             result[new_key] = new
         return result if changed else value
 
-    def _sequence(self, value: list[Any] | tuple[Any, ...], depth: int) -> Any:
-        names: Iterable[str] = getattr(value, "_fields", ())
-        if names and isinstance(value, tuple):  # a named one
+    def _items(self, value: Collection[Any], depth: int) -> Any:
+        kind = next(kind for kind in _COLLECTIONS if isinstance(value, kind))
+        names: Iterable[str] = getattr(value, "_fields", ()) if kind is tuple else ()
+        if names:  # a named one
             items = [
                 self._hidden(item, name) if is_secret_name(name) else self._masked(item, depth)
                 for name, item in zip(names, value, strict=True)
             ]
-            return value if all(map(_is, items, value)) else tuple(items)
-        items = [self._masked(item, depth) for item in value]
-        for place, item in enumerate(value[:-1]):  # ["--token", "x"]
-            if type(item) is str and item[:1] == "-" and "=" not in item and is_secret_name(item):
-                items[place + 1] = self._hidden(value[place + 1], item)
-        if all(map(_is, items, value)):
-            return value
-        return items if isinstance(value, list) else tuple(items)
-
-    def _set(self, value: set[Any] | frozenset[Any], depth: int) -> Any:
-        items = [self._masked(item, depth) for item in value]
-        if all(map(_is, items, value)):
-            return value
-        return set(items) if isinstance(value, set) else frozenset(items)
+        else:
+            items = [self._masked(item, depth) for item in value]
+            for place, (option, given) in enumerate(pairwise(value if kind in (list, tuple) else ()), start=1):
+                if type(option) is str and option[:1] == "-" and "=" not in option and is_secret_name(option):
+                    items[place] = self._hidden(given, option)  # ["--token", "x"]
+        return value if all(map(is_, items, value)) else kind(items)
 
     def _other(self, value: Any) -> Any:
         if isinstance(value, str):
             text = str.__str__(value)
-            new = self._text(text)
-            return value if new == text else new
-        if isinstance(value, (bytes, bytearray)):
+        elif isinstance(value, (bytes, bytearray)):
             text = value.decode("latin-1")
-            new = self._text(text)
-            return value if new == text else new.encode("latin-1", "replace")
-        try:
-            text = repr(value)
-        except Exception:  # noqa: BLE001 - no text of it will be kept either
-            return value
+        else:
+            try:
+                text = repr(value)
+            except Exception:  # noqa: BLE001 - no text of it will be kept either
+                return value
         new = self._text(text)
-        return value if new == text else new
-
-
-def _is(one: object, other: object) -> bool:
-    return one is other
+        if new == text:
+            return value
+        return new.encode("latin-1", "replace") if isinstance(value, (bytes, bytearray)) else new
 
 
 def _names_secret(value: Mapping[Any, Any]) -> bool:

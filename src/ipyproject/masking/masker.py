@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ipyproject.masking.command_lines import masked_command_line, masked_line
 from ipyproject.masking.data import Masking
@@ -62,12 +62,7 @@ _BESIDE = (
 
 
 # A value under a name such as `batch_key` is often a plain word: hidden wherever it stands, it would spoil the record.
-_WORD = re.compile(r"[A-Za-z]?[a-z]+(?:[ _.-][a-z]+)*")
-_LONGEST_WORD = 20
-
-
-def _is_word(text: str) -> bool:
-    return len(text) <= _LONGEST_WORD and _WORD.fullmatch(text) is not None
+_WORD = re.compile(r"(?=.{1,20}$)[A-Za-z]?[a-z]+(?:[ _.-][a-z]+)*")
 
 
 _Place = tuple[str, type, Any, int]
@@ -76,13 +71,6 @@ _Place = tuple[str, type, Any, int]
 def _place(way: str, key: Any, value: Any) -> _Place:
     """Return what tells a value under a key from all others, as long as the value is kept."""
     return way, type(key), key, id(value)
-
-
-class _Learned(NamedTuple):
-    """What was found in data that never changes; the data is kept, so that its id stays its own."""
-
-    data: Any
-    secrets: tuple[str, ...]
 
 
 class Masker:
@@ -98,7 +86,7 @@ class Masker:
         self._lock = Lock()
         self._known: frozenset[str] = frozenset()
         self._memo = memo if memo is not None else Memo()
-        self._learned: dict[_Place, _Learned] = {}
+        self._learned: dict[_Place, tuple[Any, list[str]]] = {}  # fixed values, so that ids stay theirs; secrets
         self._fixed: dict[int, Any] = {}  # the whole of what was learned as such
         self._learn(known)
 
@@ -109,13 +97,11 @@ class Masker:
             data: Anything.
             fixed: Nobody will ever change the values that it holds.
         """
-        found: list[str] = []
         if fixed and _is_divisible(data):
-            found += self._learned_of("named", data, _secrets_in)
+            self._learn(self._learned_of("named", data, _secrets_in))
             self._fixed[id(data)] = data
         else:
-            found += _secrets_in(data)
-        self._learn(found)
+            self._learn(_secrets_in(data))
 
     def learn_credentials(self, credentials: Mapping[str, Any], *, fixed: bool = False) -> None:
         """Remember the values of credentials, whatever they are called, but for users, hosts and the like.
@@ -125,26 +111,22 @@ class Masker:
             fixed: Nobody will ever change the values that they hold.
         """
         self.learn(credentials, fixed=fixed)
-        if not fixed:
-            self._learn(_credential_texts(credentials))
-            return
-        self._learn(self._learned_of("all", credentials, _credential_texts))
+        find = _credential_texts
+        self._learn(self._learned_of("all", credentials, find) if fixed else find(credentials))
 
-    def _learned_of(
-        self, way: str, data: Mapping[Any, Any], find: Callable[[dict[Any, Any]], Iterable[str]]
-    ) -> list[str]:
+    def _learned_of(self, way: str, data: Mapping[Any, Any], find: Callable[[dict[Any, Any]], list[str]]) -> list[str]:
         """Find the secrets in data that never changes, in each of its values once."""
 
-        def by_value() -> dict[_Place, _Learned]:
+        def by_value() -> dict[_Place, tuple[Any, list[str]]]:
             return {_place(way, key, value): learned(key, value) for key, value in data.items()}
 
-        def learned(key: Any, value: Any) -> _Learned:
+        def learned(key: Any, value: Any) -> tuple[Any, list[str]]:
             place = _place(way, key, value)
-            return self._memo.get(("secrets", *place), lambda: _Learned(value, tuple(find({key: value}))))
+            return self._memo.get(("secrets", *place), lambda: (value, find({key: value})))
 
         found = self._memo.of(("secrets", way), data, by_value)
         self._learned.update(found)
-        return [secret for one in found.values() for secret in one.secrets]
+        return [secret for _, secrets in found.values() for secret in secrets]
 
     def text(self, text: str) -> str:
         """Return a text with its secrets hidden: the known ones, and what `masked_text` finds."""
@@ -226,7 +208,7 @@ def _secrets_in(data: Any) -> list[str]:
         return text
 
     def taken(value: Any, certain: bool) -> None:  # noqa: FBT001  (called by position)
-        found.extend(text for text in _leaf_texts(value) if certain or not _is_word(text))
+        found.extend(text for _, text in _leaves(value) if certain or not _WORD.fullmatch(text))
 
     Masking(spied, found=taken).of(data)
     return found
@@ -256,11 +238,6 @@ def _forms(secret: str) -> Iterator[str]:
         yield ascii(text)[1:-1]
 
 
-def _leaf_texts(value: Any) -> list[str]:
-    """Return the texts and numbers at the ends of some data, which may contain itself."""
-    return [text for _, text in _leaves(value)]
-
-
 def _credential_texts(credentials: Mapping[str, Any]) -> list[str]:
     return [
         text
@@ -270,6 +247,7 @@ def _credential_texts(credentials: Mapping[str, Any]) -> list[str]:
 
 
 def _leaves(value: Any, *, numbers: bool = True) -> Iterator[tuple[str, str]]:
+    """Yield name and text of what stands at the ends of some data, which may contain itself."""
     left = [("", value)]
     seen: dict[int, Any] = {}
     while left:

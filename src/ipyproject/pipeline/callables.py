@@ -16,20 +16,33 @@ _GIVES_NO_DATA = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_
 
 
 def name_of(func: Callable[..., Any]) -> str:
-    """Return a readable name, whatever kind of callable it is."""
-    func = _named(func)
-    name = getattr(func, "__name__", None)
-    return name if isinstance(name, str) else type(func).__name__
+    """Return a readable name, whatever kind of callable it is: its own, or that of what is inside where it has none."""
+    for func in _unwrapped(func):  # noqa: B020, PLR1704
+        # `wraps` finds no name to take over from a partial.
+        if not isinstance(func, partial) and not isinstance(getattr(func, "__wrapped__", None), partial):
+            name = getattr(func, "__name__", None)
+            if isinstance(name, str):
+                return name
+    return type(func).__name__
 
 
 def place_of(func: Callable[..., Any]) -> str:
     """Return where a callable is defined, for messages: ``nodes.py, line 12``."""
-    func = _innermost(func)
+    *_, func = _unwrapped(func)
     for each in (func, getattr(type(func), "__call__", None)):  # noqa: B004  (its code, not whether it is there)
         code = getattr(each, "__code__", None)
         if isinstance(code, CodeType):
             return f"{code.co_filename}, line {code.co_firstlineno}"
     return f"{getattr(func, '__module__', '?')}.{name_of(func)}"
+
+
+def _unwrapped(func: Any) -> Iterator[Callable[..., Any]]:
+    """Yield a callable, and what is inside partials and wrappers, the innermost last."""
+    seen: set[int] = set()
+    while callable(func) and id(func) not in seen:
+        seen.add(id(func))
+        yield func
+        func = func.func if isinstance(func, partial) else getattr(func, "__wrapped__", None)
 
 
 def gives_no_data(func: Callable[..., Any]) -> tuple[str, str] | None:
@@ -50,19 +63,15 @@ def gives_no_data(func: Callable[..., Any]) -> tuple[str, str] | None:
 
 def _called(func: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
     """Yield what a callable calls and hands on the result of, the callable itself first."""
-    while True:
-        yield func
-        if isinstance(func, partial):
-            func = func.func
-        elif isinstance(func, _Cached):
-            func = func.__wrapped__
-        elif isinstance(func, MethodType):
-            func = func.__func__
-        elif not isinstance(func, type | FunctionType | BuiltinFunctionType):
-            yield getattr(type(func), "__call__", func)  # noqa: B004  (a callable object's own)
-            return
-        else:
-            return
+    yield func
+    if isinstance(func, partial):
+        yield from _called(func.func)
+    elif isinstance(func, _Cached):
+        yield from _called(func.__wrapped__)
+    elif isinstance(func, MethodType):
+        yield from _called(func.__func__)
+    elif not isinstance(func, type | FunctionType | BuiltinFunctionType):
+        yield getattr(type(func), "__call__", func)  # noqa: B004  (a callable object's own)
 
 
 def signature_of(func: Callable[..., Any]) -> inspect.Signature:
@@ -77,30 +86,6 @@ def signature_of(func: Callable[..., Any]) -> inspect.Signature:
         return inspect.signature(func, follow_wrapped=False)
     except ValueError:
         return inspect.signature(func)  # a partial of a cached function
-
-
-def _named(func: Callable[..., Any]) -> Callable[..., Any]:
-    """Return what a callable is called after: itself, or what is inside where it has no name of its own."""
-    seen: set[int] = set()
-    while id(func) not in seen:
-        seen.add(id(func))
-        inner = getattr(func, "__wrapped__", None)
-        if isinstance(func, partial):
-            func = func.func
-        elif isinstance(inner, partial) or (inner is not None and not hasattr(func, "__name__")):
-            func = inner  # `wraps` found no name to take over
-    return func
-
-
-def _innermost(func: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function inside partials and wrappers."""
-    seen: set[int] = set()
-    while id(func) not in seen:
-        seen.add(id(func))
-        inner = func.func if isinstance(func, partial) else getattr(func, "__wrapped__", None)
-        if callable(inner):
-            func = inner
-    return func
 
 
 def surely_takes(func: Callable[..., Any], inputs: str | list[str] | dict[str, str] | None) -> bool:

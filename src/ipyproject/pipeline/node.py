@@ -33,9 +33,6 @@ class Node:
         namespace: Dotted prefix of the node's name.
         confirms: Names of datasets whose ``confirm()`` is called once the node has run.
 
-    Attributes:
-        is_transcoded: One of the names has a transcoding.
-
     Raises:
         PipelineError: Names are of the wrong type, none are given, one is given twice or both read and written, or the
             function can't be called with that many inputs.
@@ -65,7 +62,6 @@ class Node:
         self._confirms = tuple(dict.fromkeys(as_names(confirms)))
         self._input_names = _flat_names(inputs, "inputs", self)
         self._output_names = _flat_names(outputs, "outputs", self)
-        self.is_transcoded = any(map(is_transcoded, (*self._input_names, *self._output_names)))
         self._check()
 
     @property
@@ -134,7 +130,15 @@ class Node:
 
     def tagged(self, tags: str | Iterable[str]) -> Node:
         """Return the same node with more tags."""
-        return self._with(tags=self._tags.union(as_names(tags)))
+        return Node(
+            self._func,
+            self._inputs,
+            self._outputs,
+            name=self._name,
+            tags=self._tags.union(as_names(tags)),
+            namespace=self._namespace,
+            confirms=self._confirms,
+        )
 
     def place(self) -> str:
         """Where the function is defined, for messages: ``nodes.py, line 12``."""
@@ -150,10 +154,8 @@ class Node:
         return f"Node({self.func_name}, {self._inputs!r}, {self._outputs!r}, name={self.name!r})"
 
     def __str__(self) -> str:
-        def joined(names: tuple[str, ...]) -> str:
-            return ", ".join(names) if names else "None"
-
-        return f"{self.name}: {self.func_name}({joined(self.inputs)}) -> {joined(self.outputs)}"
+        read, written = (", ".join(names) or "None" for names in (self.inputs, self.outputs))
+        return f"{self.name}: {self.func_name}({read}) -> {written}"
 
     @cached_property
     def _key(self) -> tuple[object, ...]:
@@ -168,18 +170,6 @@ class Node:
     @cached_property
     def _hash(self) -> int:
         return hash(self._key[1:])  # without the function: a callable object need not be hashable
-
-    def _with(self, **changes: Any) -> Node:
-        definition: dict[str, Any] = {
-            "func": self._func,
-            "inputs": self._inputs,
-            "outputs": self._outputs,
-            "name": self._name,
-            "tags": self._tags,
-            "namespace": self._namespace,
-            "confirms": self._confirms,
-        }
-        return Node(**(definition | changes))
 
     def _default_name(self) -> str:
         names, flat = (self._outputs, self._output_names) if self._output_names else (self._inputs, self._input_names)
@@ -199,7 +189,7 @@ class Node:
 
     def _check_names(self) -> None:
         written: set[str] = set()
-        read = set(map(plain_name, self._input_names) if self.is_transcoded else self._input_names)
+        read = set(map(plain_name, self._input_names))
         for output in self._output_names:
             plain = plain_name(output)
             if plain in written:
@@ -211,13 +201,10 @@ class Node:
                     f"Node {self.name!r} both reads and writes {output!r}.", "Write to a dataset of another name."
                 )
             written.add(plain)
-        if not self.is_transcoded:
-            return
-        transcoded = {plain_name(name) for name in self._input_names if is_transcoded(name)}
         for name in self._input_names:
-            if name in transcoded:
+            if is_transcoded(name) and (plain := plain_name(name)) in self._input_names:
                 raise PipelineError(
-                    f"Node {self.name!r} reads {name!r} with a transcoding and without.", TRANSCODING_HINT
+                    f"Node {self.name!r} reads {plain!r} with a transcoding and without.", TRANSCODING_HINT
                 )
 
     def _check_signature(self) -> None:
@@ -306,15 +293,11 @@ def _copied(names: InputNames) -> InputNames:
 
 
 def _flat_names(names: InputNames, what: str, node: Node) -> tuple[str, ...]:
-    flat: Iterable[object]
-    if names is None:
-        flat = ()
-    elif isinstance(names, dict):
+    flat: Iterable[object] = (names,)
+    if isinstance(names, dict):
         flat = names.values()
-    elif isinstance(names, (list, tuple)):
-        flat = names
-    else:
-        flat = (names,)
+    elif names is None or isinstance(names, (list, tuple)):
+        flat = names or ()
     for name in flat:
         if not isinstance(name, str) or not name:
             raise PipelineError(

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 from ipyproject.errors import PipelineError
-from ipyproject.pipeline.node import TRANSCODING_HINT, Node, is_transcoded, plain_name
+from ipyproject.pipeline.node import TRANSCODING_HINT, Node, plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -15,14 +15,13 @@ if TYPE_CHECKING:
 class _Log:
     """Nodes in the order in which they came, only ever appended to, shared by the views of its beginnings."""
 
-    __slots__ = ("by_name", "nodes", "producers", "transcoded", "whole")
+    __slots__ = ("by_name", "nodes", "producers", "uses")
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.by_name: dict[str, tuple[int, Node]] = {}
         self.producers: dict[str, tuple[int, Node]] = {}
-        self.whole: set[str] = set()  # names of datasets that are used without a transcoding
-        self.transcoded: set[str] = set()  # plain names of those that are used with one
+        self.uses: dict[str, tuple[Node, str]] = {}  # plain name of a dataset -> who used it first, and as what
 
 
 class NodeLog:
@@ -70,12 +69,10 @@ class NodeLog:
         return result
 
     def _copied(self) -> _Log:
-        log = _Log()
         copy = type(self)()
-        copy._log = log
         for node in self:
             copy._append(node)
-        return log
+        return copy._log
 
     def _admits(self, node: Node) -> bool:
         for output in node.outputs:
@@ -96,39 +93,17 @@ class NodeLog:
 
     def _append(self, node: Node) -> None:
         log = self._log
-        if node.is_transcoded or log.transcoded:
-            self._check_spelling(node)
-        else:
-            log.whole.update(node.inputs, node.outputs)
-        log.by_name[node.name] = (self._length, node)
-        for output in node.outputs:
-            log.producers[plain_name(output)] = (self._length, node)
-        log.nodes.append(node)
-        self._length += 1
-
-    def _check_spelling(self, node: Node) -> None:
-        """See to it that each dataset is always used with a transcoding, or never.
-
-        Raises:
-            PipelineError: The node uses one in the other way than a node before it.
-        """
-        log = self._log
-        names = (*node.inputs, *node.outputs)
-        for name in names:
-            if plain_name(name) in (log.whole if is_transcoded(name) else log.transcoded):
-                other, before = self._first_use(plain_name(name))
+        log.nodes.append(node)  # first: where this fails, the log holds more than any view of it, and is not added to
+        for name in (*node.inputs, *node.outputs):
+            plain = plain_name(name) if "@" in name else name  # a call for each would be noticed
+            other, before = log.uses.setdefault(plain, (node, name))
+            if (name == plain) != (before == plain):
                 raise PipelineError(
                     f"Node {node.name!r} uses {name!r}, and node {other.name!r} uses {before!r}: one dataset with a "
                     "transcoding and without.",
                     TRANSCODING_HINT,
                 )
-        log.whole.update(name for name in names if not is_transcoded(name))
-        log.transcoded.update(plain_name(name) for name in names if is_transcoded(name))
-
-    def _first_use(self, plain: str) -> tuple[Node, str]:
-        return next(
-            (node, name)
-            for node in self._log.nodes
-            for name in (*node.inputs, *node.outputs)
-            if plain_name(name) == plain
-        )
+        log.by_name[node.name] = (self._length, node)
+        for output in node.outputs:
+            log.producers[plain_name(output)] = (self._length, node)
+        self._length += 1

@@ -9,7 +9,7 @@ from ipyproject.errors import PipelineError, did_you_mean
 from ipyproject.pipeline.node import Node, as_names, plain_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ipyproject.pipeline.pipeline import Pipeline
 
@@ -58,7 +58,7 @@ class Selection:
                 "The pipeline has no nodes: there is nothing to run.",
                 "Return one with nodes from register_pipelines(), or from a create_pipeline() in <package>/pipelines/.",
             )
-        conditions = [condition for condition in self._conditions(pipeline) if condition is not None]
+        conditions = list(self._conditions(pipeline))
         if not conditions:
             return pipeline
         chosen = set.intersection(*conditions)
@@ -71,71 +71,58 @@ class Selection:
     def __str__(self) -> str:
         return ", ".join(f"{key}={','.join(names)}" for key, names in self.as_dict().items()) or "everything"
 
-    def _conditions(self, pipeline: Pipeline) -> Iterable[set[Node] | None]:
-        yield self._tagged(pipeline)
-        yield _named(pipeline, self.nodes)
-        yield _reached(_named(pipeline, self.from_nodes), pipeline.children)
-        yield _reached(_named(pipeline, self.to_nodes), pipeline.parents)
-        yield _reached(_touching(pipeline, self.from_inputs, "inputs"), pipeline.children)
-        yield _reached(_touching(pipeline, self.to_outputs, "outputs"), pipeline.parents)
-        yield self._in_namespaces(pipeline)
-
-    def _tagged(self, pipeline: Pipeline) -> set[Node] | None:
-        if not self.tags:
-            return None
-        for tag in self.tags:
-            if tag not in pipeline.tags:
-                raise PipelineError(f"No node has the tag {tag!r}.", did_you_mean(tag, pipeline.tags, "Tags"))
-        wanted = frozenset(self.tags)
-        return {node for node in pipeline if node.tags & wanted}
-
-    def _in_namespaces(self, pipeline: Pipeline) -> set[Node] | None:
-        if not self.namespaces:
-            return None
-        known = pipeline.namespaces
-        for namespace in self.namespaces:
-            if namespace not in known:
-                raise PipelineError(
-                    f"No node is in the namespace {namespace!r}.", did_you_mean(namespace, known, "Namespaces")
-                )
-        prefixes = tuple(f"{namespace}." for namespace in self.namespaces)
-        return {node for node in pipeline if f"{node.namespace or ''}.".startswith(prefixes)}
+    def _conditions(self, pipeline: Pipeline) -> Iterator[set[Node]]:
+        if self.tags:
+            yield _tagged(pipeline, self.tags)
+        if self.nodes:
+            yield _named(pipeline, self.nodes)
+        if self.from_nodes:
+            yield _reached(_named(pipeline, self.from_nodes), pipeline.children)
+        if self.to_nodes:
+            yield _reached(_named(pipeline, self.to_nodes), pipeline.parents)
+        if self.from_inputs:
+            yield _reached(_touching(pipeline, self.from_inputs, "inputs"), pipeline.children)
+        if self.to_outputs:
+            yield _reached(_touching(pipeline, self.to_outputs, "outputs"), pipeline.parents)
+        if self.namespaces:
+            yield _in_namespaces(pipeline, self.namespaces)
 
 
-def _named(pipeline: Pipeline, names: tuple[str, ...]) -> set[Node] | None:
-    if not names:
-        return None
-    found = set()
-    for name in names:
-        node = pipeline.node(name)
-        if node is None:
-            raise PipelineError(f"No node is called {name!r}.", did_you_mean(name, pipeline.node_names, "Nodes"))
-        found.add(node)
-    return found
+def _refuse(unknown: list[str], problem: str, known: Iterable[str], what: str) -> None:
+    if unknown:
+        raise PipelineError(f"{problem} {unknown[0]!r}.", did_you_mean(unknown[0], known, what))
 
 
-def _touching(pipeline: Pipeline, datasets: tuple[str, ...], side: str) -> set[Node] | None:
-    if not datasets:
-        return None
-    wanted = {plain_name(name): name for name in datasets}
-    found: set[Node] = set()
-    seen: set[str] = set()
-    for node in pipeline:
-        touched = {plain_name(name) for name in getattr(node, side)} & wanted.keys()
-        if touched:
-            found.add(node)
-            seen |= touched
-    for missing in wanted.keys() - seen:
-        verb = "reads" if side == "inputs" else "writes"
-        raise PipelineError(
-            f"No node {verb} {wanted[missing]!r}.", did_you_mean(wanted[missing], pipeline.datasets, "Datasets")
-        )
-    return found
+def _tagged(pipeline: Pipeline, tags: tuple[str, ...]) -> set[Node]:
+    _refuse([tag for tag in tags if tag not in pipeline.tags], "No node has the tag", pipeline.tags, "Tags")
+    return {node for node in pipeline if not node.tags.isdisjoint(tags)}
 
 
-def _reached(starts: set[Node] | None, neighbours: Mapping[Node, Any]) -> set[Node] | None:
-    if starts is None:
-        return None
+def _in_namespaces(pipeline: Pipeline, namespaces: tuple[str, ...]) -> set[Node]:
+    known = pipeline.namespaces
+    _refuse([each for each in namespaces if each not in known], "No node is in the namespace", known, "Namespaces")
+    prefixes = tuple(f"{namespace}." for namespace in namespaces)
+    return {node for node in pipeline if f"{node.namespace or ''}.".startswith(prefixes)}
+
+
+def _named(pipeline: Pipeline, names: tuple[str, ...]) -> set[Node]:
+    found = {name: node for name in names if (node := pipeline.node(name)) is not None}
+    _refuse([name for name in names if name not in found], "No node is called", pipeline.node_names, "Nodes")
+    return set(found.values())
+
+
+def _touching(pipeline: Pipeline, datasets: tuple[str, ...], side: str) -> set[Node]:
+    wanted = {plain_name(name) for name in datasets}
+    touched = {node: wanted.intersection(map(plain_name, getattr(node, side))) for node in pipeline}
+    known = set().union(*touched.values())
+    verb = "reads" if side == "inputs" else "writes"
+    _refuse(
+        [each for each in datasets if plain_name(each) not in known], f"No node {verb}", pipeline.datasets, "Datasets"
+    )
+    return {node for node, names in touched.items() if names}
+
+
+def _reached(starts: set[Node], neighbours: Mapping[Node, Any]) -> set[Node]:
     reached = set(starts)
     waiting = list(starts)
     while waiting:

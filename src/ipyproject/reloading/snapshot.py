@@ -10,41 +10,37 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import sys
 import time
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import blake2b
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from ipyproject.config.documents import SUFFIXES
 from ipyproject.project import METADATA_FILE
+from ipyproject.reloading.code_folders import (
+    CODE_SUFFIXES,
+    SOURCE_SUFFIX,
+    is_environment,
+    is_source_folder,
+    source_tops,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from ipyproject.project import Project
 
 HASHED_UP_TO = 1 << 20
 """Size in bytes up to which a file's content is compared, not only its ``stat``."""
 
-_SOURCE = ".py"
-_CODE_SUFFIXES = (_SOURCE, ".so", ".pyd")
 _NOTEBOOKS = ".ipynb"  # saved every few minutes, and read by no import
 _LEFT_BY_EDITORS = (
     ("#", ".#", "._", ".~", ".DS_Store", ".nfs", ".fuse_hidden", ".goutputstream-"),
     ("~", ".swp", _NOTEBOOKS),
 )
 _VIMS_PROBE = "4913"
-_NEVER_CODE = frozenset({"__pycache__", "node_modules"})
-_SELDOM_CODE = frozenset(
-    {"benchmarks", "build", "conf", "data", "dist", "doc", "docs", "examples", "notebooks", "test", "tests"}
-)
-_ENVIRONMENT_MARKS = frozenset({"pyvenv.cfg", "conda-meta"})
-_PACKAGE_MARK = "__init__.py"
-_PEEKED_ENTRIES, _FOLDER_COST = 1000, 20
 
 # Two writes that close together may leave one and the same time. Kernels count in ticks of up to 16 ms and clocks of
 # shared folders differ a little; some file systems keep whole seconds, FAT every other one.
@@ -52,8 +48,6 @@ _CLOCK_GRAIN_NS, _COARSE_GRAIN_NS = 500_000_000, 2_500_000_000
 _SECOND_NS = 1_000_000_000
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
-_READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
-_CHUNK = 1 << 16
 _DIGEST_SIZE = 16
 
 
@@ -91,8 +85,7 @@ _FOLDER = FileState(None, b"folder")
 _MISSING = FileState(None, b"missing")
 
 
-@dataclass(frozen=True, slots=True)
-class LayerChanges:
+class LayerChanges(NamedTuple):
     """How one layer's files differ between two snapshots; false when they don't. Paths are sorted."""
 
     added: tuple[Path, ...] = ()
@@ -100,11 +93,10 @@ class LayerChanges:
     removed: tuple[Path, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.changed or self.removed)
+        return any(self)
 
 
-@dataclass(frozen=True, slots=True)
-class FileChanges:
+class FileChanges(NamedTuple):
     """How a project's files differ between two snapshots, by layer; false when they don't."""
 
     code: LayerChanges
@@ -114,31 +106,12 @@ class FileChanges:
     read: LayerChanges
 
     def __bool__(self) -> bool:
-        return any(self._layers)
+        return any(self)
 
     @property
     def of_code(self) -> bool:
         """Whether anything is different that code is made from, or has read."""
         return bool(self.code or self.other or self.metadata or self.read)
-
-    @property
-    def added(self) -> tuple[Path, ...]:
-        """The files of all layers that are new, layer by layer."""
-        return tuple(path for layer in self._layers for path in layer.added)
-
-    @property
-    def changed(self) -> tuple[Path, ...]:
-        """The files of all layers whose content is another, layer by layer."""
-        return tuple(path for layer in self._layers for path in layer.changed)
-
-    @property
-    def removed(self) -> tuple[Path, ...]:
-        """The files of all layers that are gone, layer by layer."""
-        return tuple(path for layer in self._layers for path in layer.removed)
-
-    @property
-    def _layers(self) -> tuple[LayerChanges, ...]:
-        return self.code, self.other, self.conf, self.metadata, self.read
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +151,7 @@ class Snapshot:
         if project.source_dir is not None:
             taking.add_file(Layer.METADATA, str(project.root / METADATA_FILE))
         taking.add_conf(str(conf_source.absolute()))
-        for top in _source_tops(project, taking):
+        for top in source_tops(project, taking.listed):
             taking.add_source(top)
         for path in reads:
             taking.add_read(path)
@@ -188,10 +161,6 @@ class Snapshot:
     def reads(self) -> Collection[str]:
         """Paths of the files and folders elsewhere that code has read while it was executed."""
         return self.files[Layer.READ].keys()
-
-    def paths(self, layer: Layer) -> tuple[Path, ...]:
-        """Return a layer's files, sorted."""
-        return _sorted_paths(self.files[layer])
 
     def with_conf_source(self, conf_source: Path) -> Snapshot:
         """Return this snapshot with another configuration, looked at now; the other layers stay as they are."""
@@ -282,27 +251,26 @@ class _Taking:
         if since_ns is not None and max(status.st_mtime_ns, status.st_ctime_ns) >= since_ns:
             self.files[Layer.READ][path] = FileState(None, f"written at {status.st_ctime_ns}".encode())
         elif stat.S_ISDIR(status.st_mode):
-            names = sorted(entry.name for entry in self.listed(path) or ())
+            names = sorted(entry.name for entry in self.listed(path, Layer.READ) or ())
             self.files[Layer.READ][path] = FileState(None, content_digest("\0".join(names).encode("utf-8", "replace")))
         elif not self._add(Layer.READ, path, status):
             self.files[Layer.READ][path] = _UNREADABLE
 
     def add_conf(self, path: str) -> None:
         """Add the configuration files below a folder, or the archive; hidden ones are none, as for the loader."""
-        self._add_below(path, Layer.CONF, _conf_layer, _is_conf_folder)
+        self._add_below(path, Layer.CONF, _conf_layer, _is_visible)
 
     def add_source(self, path: str) -> None:
         """Add a module, or all that lies in a folder of the source."""
-        self._add_below(path, Layer.CODE, _source_layer, _is_source_folder)
+        self._add_below(path, Layer.CODE, _source_layer, is_source_folder)
 
-    def listed(self, folder: str, layer: Layer | None = None) -> list[os.DirEntry[str]] | None:
-        """Return what lies in a folder; None where that can't be told, which is noted in the layer, if one is given."""
+    def listed(self, folder: str, layer: Layer = Layer.CODE) -> list[os.DirEntry[str]] | None:
+        """Return what lies in a folder of a layer; None where that can't be told, which is noted."""
         try:
             with os.scandir(folder) as entries:
                 return list(entries)
         except OSError as error:
-            if layer is not None:
-                self._add_unreadable(layer, folder, error)
+            self._add_unreadable(layer, folder, error)
             return None
 
     def _add_below(
@@ -323,7 +291,7 @@ class _Taking:
         while pending:
             folder, passed = pending.pop()
             entries = self.listed(folder, own)
-            if entries is None or (own is Layer.CODE and folder != top and _is_environment(entries)):
+            if entries is None or (own is Layer.CODE and folder != top and is_environment(entries)):
                 continue
             is_empty = True
             for entry in entries:
@@ -365,11 +333,12 @@ class _Taking:
         is_coarse = not (mtime % _SECOND_NS and ctime % _SECOND_NS)
         grain = _COARSE_GRAIN_NS if is_coarse else _CLOCK_GRAIN_NS
         is_settled = max(mtime, ctime) < self.begun_ns - grain
-        if size > HASHED_UP_TO and not path.endswith(_SOURCE):  # what was compiled is compared with it
+        if size > HASHED_UP_TO and not path.endswith(SOURCE_SUFFIX):  # what was compiled is compared with it
             # What was just written and is not read can't be told from what is written next: equal to nothing.
             content = repr(signature if is_settled else (*signature, self.begun_ns)).encode()
         else:
-            content = _digest(path)
+            with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
+                content = content_digest(file.readall())
         return FileState(signature if is_settled else None, content)
 
 
@@ -378,39 +347,19 @@ def content_digest(content: bytes) -> bytes:
     return blake2b(content, digest_size=_DIGEST_SIZE).digest()
 
 
-def _digest(path: str) -> bytes:
-    digest = blake2b(digest_size=_DIGEST_SIZE)
-    descriptor = os.open(path, _READ_ONLY)
-    try:
-        while chunk := os.read(descriptor, _CHUNK):
-            digest.update(chunk)
-    finally:
-        os.close(descriptor)
-    return digest.digest()
-
-
 def _conf_layer(name: str) -> Layer | None:
-    return Layer.CONF if name.endswith(SUFFIXES) and not name.startswith(".") else None
+    return Layer.CONF if name.endswith(SUFFIXES) and _is_visible(name) else None
 
 
-def _is_conf_folder(name: str) -> bool:
+def _is_visible(name: str) -> bool:
     return not name.startswith(".")
 
 
 def _source_layer(name: str) -> Layer | None:
-    if name.endswith(_CODE_SUFFIXES) and not name.startswith("."):
+    if name.endswith(CODE_SUFFIXES) and not name.startswith("."):
         return Layer.CODE
     prefixes, suffixes = _LEFT_BY_EDITORS
     return None if name.startswith(prefixes) or name.endswith(suffixes) or name == _VIMS_PROBE else Layer.OTHER
-
-
-def _is_source_folder(name: str) -> bool:
-    return not name.startswith(".") and name not in _NEVER_CODE and not name.endswith(".egg-info")
-
-
-def _is_environment(entries: list[os.DirEntry[str]]) -> bool:
-    names = {entry.name for entry in entries}
-    return not names.isdisjoint(_ENVIRONMENT_MARKS) and _PACKAGE_MARK not in names
 
 
 def _passed_links(entry: os.DirEntry[str], passed: tuple[str, ...]) -> tuple[str, ...] | None:
@@ -427,64 +376,3 @@ def _passed_links(entry: os.DirEntry[str], passed: tuple[str, ...]) -> tuple[str
     passed = (*passed, os.path.realpath(os.path.dirname(entry.path)))  # noqa: PTH120 - as above
     target = os.path.join(os.path.realpath(entry.path), "")  # noqa: PTH118 - as above
     return None if any(f"{folder}{os.sep}".startswith(target) for folder in passed) else passed
-
-
-def _source_tops(project: Project, taking: _Taking) -> Iterator[str]:
-    """Yield the folders and modules that hold a project's code."""
-    if project.source_dir is None:
-        yield from _installed_tops(project, taking)
-    elif not project.root.resolve().is_relative_to(project.source_dir.resolve()):
-        yield str(project.source_dir)
-    else:
-        package = project.package_name.partition(".")[0]
-        for entry in taking.listed(str(project.source_dir), Layer.CODE) or ():
-            if entry.name.endswith(_CODE_SUFFIXES) or entry.name == package or _is_package(entry):
-                yield entry.path
-
-
-def _installed_tops(project: Project, taking: _Taking) -> Iterator[str]:
-    name = project.package_name.rpartition(".")[2]
-    if project.package_dir.name == name:
-        yield str(project.package_dir)
-        return
-    for entry in taking.listed(str(project.package_dir)) or ():  # the folder of an installed single module
-        if entry.name.endswith(_CODE_SUFFIXES) and entry.name.partition(".")[0] == name:
-            yield entry.path
-
-
-def _is_package(entry: os.DirEntry[str]) -> bool:
-    """Whether a folder beside ``pyproject.toml`` holds code. A folder of data is not listed, or only its beginning."""
-    try:
-        if not entry.is_dir() or not _is_source_folder(entry.name):
-            return False
-    except OSError:
-        return False
-    if os.path.isfile(f"{entry.path}{os.sep}{_PACKAGE_MARK}") or _is_imported(entry):  # noqa: PTH113 - as above
-        return True
-    return entry.name.isidentifier() and entry.name not in _SELDOM_CODE and _holds_modules(entry.path)
-
-
-def _is_imported(entry: os.DirEntry[str]) -> bool:
-    """Whether a folder without ``__init__.py`` is a package that was imported: a namespace package."""
-    try:
-        return entry.path in list(sys.modules[entry.name].__path__)
-    except Exception:  # noqa: BLE001  (anything may lie in sys.modules)
-        return False
-
-
-def _holds_modules(top: str) -> bool:
-    """Whether there are modules among the first entries of a folder and of those below it."""
-    pending, left = [top], _PEEKED_ENTRIES
-    while pending and left > 0:
-        try:
-            with os.scandir(pending.pop(0)) as entries:
-                listed = list(islice(entries, left))
-            left -= len(listed) + _FOLDER_COST
-            if _is_environment(listed):
-                continue
-            if any(entry.name.endswith(_CODE_SUFFIXES) for entry in listed):
-                return True
-            pending += [entry.path for entry in listed if entry.name.isidentifier() and entry.is_dir()]
-        except OSError:
-            left -= _FOLDER_COST
-    return False

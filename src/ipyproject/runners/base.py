@@ -22,7 +22,7 @@ from ipyproject.errors import (
 from ipyproject.pipeline.node import plain_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection
 
     from ipyproject.catalog import Catalog
     from ipyproject.current import SessionInfo
@@ -122,9 +122,12 @@ class _Step:
         self._listener = listener
         self._hooks = hooks if hooks is not None and hooks.listens(*_NODE_HOOKS) else None
         self._consumers_left: Counter[str] | None = None
+        self._releasable: dict[str, list[str]] = {}  # plain name -> as it is spelt: all of them are released together
         if keep is not True:
-            kept = map(plain_name, [keep] if isinstance(keep, str) else keep or ())
-            self._releasable = _spellings(pipeline.datasets - pipeline.inputs - pipeline.outputs, set(kept))
+            kept = set(map(plain_name, [keep] if isinstance(keep, str) else keep or ()))
+            for name in pipeline.datasets - pipeline.inputs - pipeline.outputs:
+                if plain_name(name) not in kept:
+                    self._releasable.setdefault(plain_name(name), []).append(name)
             self._consumers_left = Counter(plain_name(name) for node in pipeline for name in node.inputs)
 
     def __call__(self, node: Node) -> None:
@@ -195,15 +198,6 @@ class _Step:
             if not consumers_left[name]:
                 for spelling in self._releasable.get(name, ()):
                     self._catalog.release(spelling)
-
-
-def _spellings(names: Iterable[str], kept: Collection[str]) -> dict[str, list[str]]:
-    """Return plain name -> names with their transcodings, but for those that are kept: they are released together."""
-    spellings: dict[str, list[str]] = {}
-    for name in names:
-        if plain_name(name) not in kept:
-            spellings.setdefault(plain_name(name), []).append(name)
-    return spellings
 
 
 def _exit_refused(node: Node, error: SystemExit) -> ProjectCodeError:
