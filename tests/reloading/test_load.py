@@ -398,22 +398,31 @@ def test_however_the_path_leads_there(make_project, monkeypatch, how):
     assert module("cleaning").RATE == 22
 
 
+LOOKS = (
+    "from shop.parts import *\nNAMES = sorted(name for name in globals() if not name.startswith('_'))\nNUMBER = {}\n"
+)
+
+
 def test_a_package_that_looks_at_what_is_loaded(make_project):
     """A star import of a package gives what was loaded by then, as in a fresh kernel, not what came later."""
     project = make_project(
         {
             "src/shop/parts/__init__.py": "",
             "src/shop/parts/late.py": "",
-            "src/shop/looks.py": "from shop.parts import *\nNAMES = sorted(name for name in globals() if not name.startswith('_'))\n",
+            "src/shop/looks.py": LOOKS.format(0),
+            "src/shop/new.py": LOOKS.format(0),
             "src/shop/settings.py": "import shop.looks, shop.parts.late\n",
         }
     )
     reload_project(project.root)
     assert module("looks").NAMES == []
-    project.write(
-        {
-            "src/shop/looks.py": "from shop.parts import *\nNAMES = sorted(name for name in globals() if name[0] != '_')\n"
-        }
-    )
+    for number in (1, 2, 3):
+        project.write({"src/shop/looks.py": LOOKS.format(number)})
+        reload_project()
+        assert module("looks").NAMES == []
+    project.write({"src/shop/settings.py": "import shop.new, shop.looks, shop.parts.late\n"})
     reload_project()
-    assert module("looks").NAMES == []
+    assert module("new").NAMES == []
+    project.write({"src/shop/settings.py": "import shop.parts.late, shop.looks, shop.new\n"})
+    reload_project()
+    assert (module("looks").NAMES, module("new").NAMES) == (["late"], ["late"])

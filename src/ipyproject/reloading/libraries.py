@@ -40,20 +40,25 @@ class Libraries:
 
     def __init__(self) -> None:
         self._names: dict[int, tuple[str, str]] = {}
-        self._seen: set[str] = set()
+        self._seen: dict[str, bool] = {}  # name of a module -> whether it is a library's
 
     def look(self) -> None:
-        """Look through the modules that were loaded since the last look."""
-        new = sys.modules.keys() - self._seen
-        self._seen |= new
-        for name in new:
-            module: Any = sys.modules.get(name)
-            if not issubclass(type(module), types.ModuleType) or not _is_library(namespace_of(module)):
+        """Look through the libraries' modules that were loaded since the last look: often, so from the newest on."""
+        for name in list(reversed(sys.modules)):
+            if name in self._seen:
+                if self._seen[name]:
+                    return
                 continue
-            for key, value in list(namespace_of(module).items()):
-                is_closure = type(value) is types.FunctionType and value.__closure__ is not None
-                if (is_closure or not issubclass(type(value), _NO_STATE)) and key != "__builtins__":
-                    self._names[id(value)] = name, key
+            module: Any = sys.modules.get(name)
+            self._seen[name] = issubclass(type(module), types.ModuleType) and _is_library(namespace_of(module))
+            if self._seen[name]:
+                self._take(name, namespace_of(module))
+
+    def _take(self, name: str, namespace: Mapping[str, Any]) -> None:
+        for key, value in list(namespace.items()):
+            is_closure = type(value) is types.FunctionType and value.__closure__ is not None
+            if (is_closure or not issubclass(type(value), _NO_STATE)) and key != "__builtins__":
+                self._names[id(value)] = name, key
 
     def have(self, value: Any) -> bool:
         """Whether an object is a library's."""

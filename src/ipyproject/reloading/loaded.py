@@ -118,8 +118,7 @@ class LoadedCode:
             return set(reached) - set(kept)
         modules = self._known(reached)
         changed = self._changed_modules(changes.code)
-        now = {name: read for name in changed if name in self._sources and (read := self._read_again(name)) is not None}
-        return stale_modules(modules, changed, now, kept)
+        return stale_modules(modules, changed, self._read_again(changed), kept)
 
     def is_touched_too_late(self, observation: Observation, touched: Collection[str]) -> bool:
         """Whether a load has touched modules that it has not executed, and whose state others may have read.
@@ -210,10 +209,29 @@ class LoadedCode:
             known = self._named[name] = source.digest, named
         return known[1]
 
-    def _read_again(self, name: str) -> NamedModules | None:
-        source = self._sources[name]
-        text = _text(Path(source.path))
-        return named_modules(text, name, is_package=source.is_package) if text is not None else None
+    def _read_again(self, changed: Collection[str]) -> dict[str, NamedModules]:
+        """Return what changed modules name now, and those that may be executed for the first time because of them."""
+        found: dict[str, NamedModules] = {}
+        tops = {name.partition(".")[0] for name in (*self._sources, *changed)}
+        pending = list(changed)
+        while pending:
+            name = pending.pop()
+            if name in found or (path := self._path_of(name)) is None or (text := _text(path)) is None:
+                continue
+            named = found[name] = named_modules(text, name, is_package=path.stem == "__init__")
+            new = named.names - self._sources.keys()
+            pending += [other for other in new if other.partition(".")[0] in tops]
+        return found
+
+    def _path_of(self, name: str) -> Path | None:
+        """Return the file of a module, whether it was executed or would be if it were imported."""
+        if (source := self._sources.get(name)) is not None:
+            return Path(source.path)
+        folder = self.project.source_dir
+        if folder is None:
+            folder = self.project.package_dir.parents[self.project.package_name.count(".")]
+        inner = folder.joinpath(*name.split("."))
+        return next((file for file in (inner / "__init__.py", inner.with_suffix(".py")) if file.is_file()), None)
 
     def is_as_executed(self, name: str) -> bool:
         """Whether a module was executed before, and its file holds the same still."""

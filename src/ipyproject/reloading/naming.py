@@ -34,12 +34,14 @@ class NamedModules:
             a module or an attribute (or neither: one day it may be).
         below: Packages of which it may reach any module: by a star, or because it hands the package on.
         looked_up: Those of the names that no import gives: a module is found there only if it was imported before.
+        imports: What its import statements name, in the order in which they were read: equal for equal orders.
         anything: It imports by names that only its execution knows.
     """
 
     names: frozenset[str] = frozenset()
     below: frozenset[str] = frozenset()
     looked_up: frozenset[str] = frozenset()
+    imports: tuple[str, ...] = ()
     anything: bool = False
 
     def has(self, module: str) -> bool:
@@ -85,6 +87,7 @@ class _Reader:
     def __init__(self, package: str) -> None:
         self._package = package
         self._names: set[str] = set()
+        self._imports: list[str] = []
         self._below: set[str] = set()
         self._bound: dict[str, set[str]] = {}
         self._chains: list[tuple[str, ...]] = []
@@ -99,7 +102,9 @@ class _Reader:
         looked_up = frozenset(self._names - imported)
         for text in self._texts:
             self._names.update(with_parents(text))
-        return NamedModules(frozenset(self._names), frozenset(self._below), looked_up, self._anything)
+        return NamedModules(
+            frozenset(self._names), frozenset(self._below), looked_up, tuple(self._imports), self._anything
+        )
 
     def _visit(self, tree: ast.AST) -> None:
         pending = [tree]
@@ -122,6 +127,7 @@ class _Reader:
 
     def _import(self, node: ast.Import) -> None:
         for alias in node.names:
+            self._imports.append(alias.name)
             self._names.update(with_parents(alias.name))
             local = alias.asname or alias.name.partition(".")[0]
             self._bound.setdefault(local, set()).add(alias.name if alias.asname else local)
@@ -132,6 +138,7 @@ class _Reader:
             return
         self._names.update(with_parents(base))
         for alias in node.names:
+            self._imports.append(f"{base}.{alias.name}")
             if alias.name == "*":
                 self._below.add(base)
                 continue

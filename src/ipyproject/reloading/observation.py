@@ -40,8 +40,9 @@ class Observation:
         self.reads = Reads()
         self.failed: str | None = None
         self._own = set(modules)
-        libraries.look()
+        self._libraries = libraries
         self._walk = Walk(self._own, libraries)
+        libraries.look()
         self._regions = {name: self._walk.look(name, module) for name, module in modules.items()}
         self._undo: dict[str, list[Callable[[], None]]] = {}
         self._here = local()
@@ -83,6 +84,7 @@ class Observation:
             names.pop()
         self.executed.pop(name, None)
         self.executed[name] = executed
+        self._libraries.look()  # it may have imported some
         self._regions[name] = self._walk.look(name, sys.modules.get(name))
 
     def touched(self) -> set[str]:
@@ -90,6 +92,7 @@ class Observation:
 
         Of one that was executed: since its own execution ended.
         """
+        self._libraries.look()
         return {name for name, region in list(self._regions.items()) if self._is_touched(name, region)}
 
     def put_back(self) -> None:

@@ -40,12 +40,14 @@ def stale_modules(
 
     The changed ones; whoever names a stale one, was seen importing it, or holds something of it; modules below a stale
     package; those that others have touched, with whatever is stale; what only changed modules named that name it no
-    more: nobody may import it again; and what a stale one looks up without importing it, if it was not there yet.
+    more: nobody may import it again; and what one that is executed looks up without importing it: in a fresh process it
+    may not be there yet.
 
     Args:
-        modules: The loaded modules by name, in the order in which their execution ended.
+        modules: The loaded modules by name.
         changed: Names of modules whose file has changed, has come or is gone, loaded or not.
-        now: What the changed ones name now; those that are missing are gone.
+        now: What the changed ones, and those that may be executed for the first time, name now; changed ones that are
+            missing are gone.
         kept: Modules that stay whatever happens.
     """
     return _Spreading(modules, changed, now, kept).spread({*changed, *_abandoned(modules, changed, now)})
@@ -62,10 +64,10 @@ class _Spreading:
         kept: Collection[str],
     ) -> None:
         self._now = now
-        self._position = {name: position for position, name in enumerate(modules)}
         self._children: dict[str, list[str]] = {}
         for name in modules:
-            for package in with_parents(name):
+            *packages, _ = with_parents(name)
+            for package in packages:
                 self._children.setdefault(package, []).append(name)
         self._kept = set(kept)
         self._touched = [name for name, module in modules.items() if module.is_touched]
@@ -82,8 +84,10 @@ class _Spreading:
                 self._below.setdefault(package, []).append(name)
 
     def spread(self, names: Iterable[str]) -> set[str]:
-        stale: set[str] = set()
+        names, stale = set(names), set[str]()
         pending = [*names, *self._touched, *self._with_any]
+        looking = self._modules if self._may_order_differ(names) else self._now
+        pending += [other for name in looking if (found := self._looked_up(name)) for other in (name, *found)]
         while pending:
             name = pending.pop()
             if name in stale or name in self._kept:
@@ -95,16 +99,18 @@ class _Spreading:
             pending += self._looked_up(name)
         return stale & self._modules.keys()
 
-    def _looked_up(self, name: str) -> list[str]:
-        """Return the modules that are there only now, and that a module that is executed again would find."""
+    def _may_order_differ(self, changed: Iterable[str]) -> bool:
+        """Whether modules may be imported in another order: then what is found without an import may be other."""
+        known = {name: self._modules[name].named.imports for name in changed if name in self._modules}
+        return any(name not in self._now or self._now[name].imports != known.get(name) for name in changed)
+
+    def _looked_up(self, name: str) -> set[str]:
+        """Return the loaded modules that a module, once it is executed, would find without importing them."""
         module = self._modules.get(name)
-        if module is None:
-            return []
-        sources = (module.named, self._now.get(name, module.named))
+        sources = [self._now[name]] if name in self._now else []
+        sources += [module.named] if module is not None else []
         found = {other for named in sources for other in named.looked_up & self._modules.keys()}
-        for package in {package for named in sources for package in named.below & self._children.keys()}:
-            found.update(self._children[package])
-        return [other for other in found if self._position[other] > self._position[name]]
+        return found.union(*(self._children.get(package, ()) for named in sources for package in named.below))
 
 
 def _abandoned(
