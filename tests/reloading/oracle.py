@@ -209,12 +209,14 @@ class Kernel:
             if self._session is not None and result_of(self._source, self._session, tops) != self._before:
                 return {"half": True}
             return failure
-        self._before = result_of(self._source, self._session, tops)
         changes = self._session.changes
+        for name in changes.names.gone:  # what a notebook still holds of an old world keeps its subclasses alive
+            del self._names[name]
+        self._before = result_of(self._source, self._session, tops)
         stale_names = [
             name
             for name, (module, attribute) in self._homes().items()
-            if name not in changes.names.gone and self._names[name] is not vars(sys.modules[module])[attribute]
+            if self._names[name] is not vars(sys.modules[module])[attribute]
         ]
         self._bind()
         loaded = list(own_modules(self._source, tops=tops))
