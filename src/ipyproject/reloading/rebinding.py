@@ -72,12 +72,12 @@ class RebindingPlan:
 
     names: MutableMapping[str, Any]
     imported: ImportedNames
+    moves: Moves
     bind: dict[str, Any] = field(default_factory=dict)
     sources: dict[str, Home] = field(default_factory=dict)
     stars: dict[str, frozenset[str]] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
     lost: dict[str, Lost] = field(default_factory=dict)
-    moves: Moves = field(default_factory=Moves)
 
     def apply(self) -> Rebinding:
         """Bind the names and move the instances."""
@@ -113,10 +113,9 @@ def plan_rebinding(
         held: Other objects in which instances are looked for.
     """
     imported = imported or ImportedNames()
-    plan = RebindingPlan(names, imported)
     bound = [(name, value) for name, value in list(names.items()) if isinstance(name, str)]
     homes = _Homes(before, after, imported, bound)
-    untouched = []
+    plan = RebindingPlan(names, imported, plan_moves((), before, after, earlier.left))
     for name, value in bound:
         known = earlier.lost.get(name)
         if known is not None and not _is_lost_still(name, value, known, imported):
@@ -124,7 +123,7 @@ def plan_rebinding(
         found = homes.of(name, value, None if known is None else known.home)
         if not found:
             if not name.startswith("_"):
-                untouched.append(Holding(name, value, partial(names.__setitem__, name)))
+                plan.moves.take(Holding(name, value, partial(names.__setitem__, name)))
             continue
         home, successor = homes.successor(name, found)
         if successor is MISSING:
@@ -136,7 +135,8 @@ def plan_rebinding(
             if home not in found:
                 plan.sources[name] = home
     _plan_stars(plan, after)
-    plan.moves = plan_moves([*untouched, *held], before, after, earlier.left)
+    for holding in held:
+        plan.moves.take(holding)
     return plan
 
 
