@@ -61,7 +61,7 @@ class ImportWatch:
         """
         if within_cell and self._running:
             info, before = self._running[-1]
-            self._take(self._text(info), until=_running_line(self._shell), before=before)
+            self._take(info.raw_cell or "", until=_running_line(self._shell), before=before)
         return self._names
 
     def _begin(self, info: ExecutionInfo) -> None:
@@ -77,17 +77,7 @@ class ImportWatch:
         if self._running and self._running[-1][0] is result.info:
             _, before = self._running.pop()
         if result.error_before_exec is None:
-            self._take(self._text(result.info), until=_last_line(result, self._shell), before=before)
-
-    def _text(self, info: ExecutionInfo) -> str:
-        text = getattr(info, "transformed_cell", None)
-        return text if isinstance(text, str) else self._transformed(info.raw_cell or "")
-
-    def _transformed(self, text: str) -> str:
-        try:
-            return str(self._shell.transform_cell(text))
-        except Exception:  # noqa: BLE001  (transformers may be anyone's; the cell itself fails, then)
-            return ""
+            self._take(result.info.raw_cell or "", until=_last_line(result, self._shell), before=before)
 
     def _take(self, text: str, *, until: int | None = None, before: dict[str, int] | None = None) -> None:
         read = cache(partial(self._read, text, until=until))
@@ -99,21 +89,25 @@ class ImportWatch:
         word = name.lstrip(".")
         for at in range(len(self._cells), 0, -1):
             text, read = self._cells[at - 1]
-            if (word in text or "'run'" in text) and any(
+            if (word in text or "run" in text) and any(
                 isinstance(each, Store) and each.name == name and each.may_give(value) for each in read()
             ):
                 return at
         return 0
 
     def _read(self, text: str, package: str = "", until: int | None = None) -> list[Import | Store]:
-        """Read what code that was executed in the notebook imports and binds."""
+        """Read what code that was executed in the notebook, magics and all, imports and binds."""
+        try:
+            text = self._shell.transform_cell(text)
+        except Exception:  # noqa: BLE001  (transformers may be anyone's; the cell itself fails, then)
+            return []
         package = package or str(self._shell.user_ns.get("__package__") or "")
         return read_statements(text, self._expand, package=package, until=until)
 
     def _expand(self, magic: str, line: str, cell: str | None = None) -> Sequence[Import | Store]:
         if magic == "run":
             return self._read_script(line)
-        found = self._read(self._transformed(cell if cell is not None else line))
+        found = self._read(cell if cell is not None else line)
         if magic in _EXECUTING:
             return found
         # Nobody knows what it does with its text: what is bound will tell.
@@ -136,12 +130,10 @@ class ImportWatch:
     def _read_file(self, file: Path, package: str = "") -> list[Import | Store]:
         try:
             text = file.read_text(encoding="utf-8")
-            if file.suffix == ".py":
-                return self._read(text, package)
             cells = _code_cells(json.loads(text)) if file.suffix == ".ipynb" else [text]
         except (OSError, ValueError, LookupError, TypeError):
             return []
-        return [each for cell in cells for each in self._read(self._transformed(cell))]
+        return [each for cell in cells for each in self._read(cell, package)]
 
     def _take_start(self) -> None:
         """Take what the shell executed while it started, by its profile and its command line."""
@@ -152,13 +144,13 @@ class ImportWatch:
         files: list[str] = sorted(map(str, Path(folder).glob("*.py"))) if folder else []
         files += [*getattr(app, "exec_files", ()), getattr(app, "file_to_run", "")]
         for file in filter(None, files):
-            self._take(f"get_ipython().run_line_magic('run', {shlex.quote(file)!r})")
+            self._take(f"%run {shlex.quote(file)}")
         for text in (*getattr(app, "exec_lines", ()), getattr(app, "code_to_run", "")):
-            self._take(self._transformed(text))
+            self._take(text)
 
 
 def _may_import(text: str) -> bool:
-    return "import" in text or "'run'" in text or "%run" in text
+    return "import" in text or "run" in text
 
 
 def _module_file(name: str) -> Iterable[Path]:

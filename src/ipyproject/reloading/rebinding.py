@@ -219,20 +219,13 @@ class _Homes:
         self._by_name: dict[str, list[str]] = {}
         wanted = {id(value) for _, value in names if not issubclass(type(value), SHARED)}
         shared = {name for name, value in names if issubclass(type(value), SHARED)}
-        elsewhere: list[tuple[int, Home]] = []
         for module in before:
             namespace = namespace_of(before[module])
             for name in shared.intersection(list(namespace)):
                 self._by_name.setdefault(name, []).append(module)
             for attribute, value in list(namespace.items()):
                 if (others or id(value) in wanted) and self._is_own(attribute, value):
-                    home = Home(module, attribute)
-                    if issubclass(type(value), _DEFINED) and value.__module__ == module:
-                        self._by_id.setdefault(id(value), []).append(home)
-                    else:
-                        elsewhere.append((id(value), home))
-        for key, home in elsewhere:  # the module that defines it counts first
-            self._by_id.setdefault(key, []).append(home)
+                    self._by_id.setdefault(id(value), []).append(Home(module, attribute))
 
     def has(self, value: Any) -> bool:
         """Whether an object lay in one of the modules; quick, for who asks of many."""
@@ -265,7 +258,9 @@ class _Homes:
         found = self._by_id.get(id(value))
         if found is None:
             return self._defined(value) if issubclass(kind, (type, FunctionType)) else []
-        if is_imported or issubclass(kind, (ModuleType, *_DEFINED)):
+        if issubclass(kind, _DEFINED):  # the module that defines it counts first
+            return sorted(found, key=lambda home: home.module != value.__module__)
+        if is_imported or issubclass(kind, ModuleType):
             return found
         # An object that a cell has put there need not be the module's own.
         return [home for home in found if not home.attribute or not self._imported.is_patched(home.attribute)]

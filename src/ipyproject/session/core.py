@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from functools import partial
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -39,10 +40,11 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 
+@dataclass(eq=False)
 class SessionCore:
     """A project opened with one environment: its configuration, hooks, context, pipelines and record.
 
-    Args:
+    Attributes:
         project: The project.
         settings: Its settings.
         config: Its configuration, extra parameters included.
@@ -50,43 +52,34 @@ class SessionCore:
         masker: Hides secrets in that.
         memo: What sessions before have made; what is the same is not made again.
         files: Stands for the files of the configuration as they are; None where nobody looked.
-
-    Attributes:
+        hooks: The hooks of its project and of plugins.
+        session: What users hold; known once it was introduced.
         is_closed: Whether the session was closed; it is not open before it was introduced.
         changes: What the reload that opened it found to be different; None where none did.
-        session: What users hold; known once it was introduced.
         snapshot: The project's files as the reload that opened it found them; None where none did.
     """
 
-    session: SessionInfo
+    project: Project
+    settings: Settings
+    config: ConfigLoader
+    book: SessionBook
+    masker: Masker
+    memo: Memo
+    files: Hashable = None
+    hooks: HookManager = field(init=False)
+    session: SessionInfo = field(init=False)
+    is_closed: bool = field(default=True, init=False)
+    changes: Changes | None = field(default=None, init=False)
+    snapshot: Snapshot | None = field(default=None, init=False)
 
-    def __init__(
-        self,
-        project: Project,
-        settings: Settings,
-        config: ConfigLoader,
-        book: SessionBook,
-        masker: Masker,
-        memo: Memo,
-        files: Hashable = None,
-    ) -> None:
-        self.project = project
-        self.settings = settings
-        self.config = config
-        self.book = book
-        self.masker = masker
-        self.memo = memo
-        self.files = files
-        self.hooks = HookManager.of(settings.hooks, settings.disable_hooks_for_plugins, memo)
-        self.is_closed = True
-        self.changes: Changes | None = None
-        self.snapshot: Snapshot | None = None
+    def __post_init__(self) -> None:
+        self.hooks = HookManager.of(self.settings.hooks, self.settings.disable_hooks_for_plugins, self.memo)
         self._context: Context | None = None
         self._pipelines: PipelineRegistry | None = None
+        self._asked: tuple[Finding[Any], ...] = ()
         self._lock = RLock()
         self._closing = RLock()
         self._is_closing = False
-        self._asked: tuple[Finding[Any], ...] = ()
 
     # -- opening
 

@@ -147,14 +147,13 @@ class _Reload:
             self._on_the_same_code(code)
             return
         self._outdated = code.outdated_by(changes)
-        with self.interrupts.allowed():
-            observation = code.observe()
-            kept = self._kept_modules(code)
-            stale = None if self.full or code.asks_session else code.stale(changes, observation, kept)
-        while not self._on_new_code(code, stale, observation):  # all is as it was before, and more is known
+        is_all = self.full or code.asks_session
+        is_done = False
+        while not is_done:  # where it is not, all is as it was before, and more is known
             with self.interrupts.allowed():
                 observation = code.observe()
-                stale = code.stale(changes, observation, kept)
+                stale = None if is_all else code.stale(changes, observation, self._kept_modules(code))
+            is_done = self._on_new_code(code, stale, observation)
 
     def _on_the_same_code(self, code: LoadedCode) -> None:
         with unchanged_on_failure(), self._prepared() as session, self.interrupts.allowed():
