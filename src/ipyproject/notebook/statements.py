@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from contextlib import suppress
 from importlib.util import resolve_name
 from typing import TYPE_CHECKING
 
@@ -166,8 +167,7 @@ class _Reader(ast.NodeVisitor):
 
 def _written(node: ast.expr) -> Any:
     """Return a number, a text or the like that is written in the code."""
-    if isinstance(node, ast.Constant):
-        return node.value
-    if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
-        return ast.literal_eval(node) if isinstance(node.op, ast.USub | ast.UAdd) else MISSING
+    if isinstance(node, ast.Constant | ast.UnaryOp):
+        with suppress(ValueError):
+            return ast.literal_eval(node)
     return MISSING
