@@ -114,7 +114,7 @@ class ImportedNames:
     def __init__(self, stored: Callable[[str, Any], int] = lambda *_: 0) -> None:
         self._stored = stored
         self._noted: dict[str, _Noted] = {}
-        self._stars: dict[str, tuple[int, frozenset[str]]] = {}
+        self._stars: dict[str, frozenset[str]] = {}
         self.modules: set[str] = set()
 
     def note(
@@ -155,7 +155,7 @@ class ImportedNames:
         for star, exported in stars.items():
             if star.is_certain or (exported and imported.keys() >= set(exported)):
                 self._stars.pop(star.module, None)  # the last one is to come last
-                self._stars[star.module] = (at, frozenset(exported))
+                self._stars[star.module] = frozenset(exported)
 
     def _is_new(self, name: str, names: Mapping[str, Any], before: Mapping[str, int] | None) -> bool:
         """Whether a name was bound by this code, for all that is known."""
@@ -187,12 +187,7 @@ class ImportedNames:
 
     def stars(self) -> list[tuple[str, frozenset[str]]]:
         """Return the modules that were imported with a star, the last one first, and the names that they gave."""
-        return [(module, names) for module, (_, names) in reversed(self._stars.items())]
-
-    def is_covered(self, name: str, value: Any, module: str) -> bool:
-        """Whether a star on a module would bind a name that is bound already, having been imported before it."""
-        noted = self._noted.get(name)
-        return noted is not None and noted.at < self._stars[module][0] and self.source(name, value) is not None
+        return list(reversed(self._stars.items()))
 
     def follow(self, name: str, value: Any, source: tuple[str, str] | None = None) -> None:
         """Take note that a name was bound to what its import gives now.
@@ -204,14 +199,13 @@ class ImportedNames:
         """
         noted = self._noted.get(name)
         if source is not None:
-            at = self._stars.get(source[0], (noted.at if noted is not None else 0, ()))[0]
-            self._noted[name] = _Noted(at, *source, Identity(value))
+            self._noted[name] = _Noted(noted.at if noted is not None else 0, *source, Identity(value))
         elif noted is not None:
             noted.identity = Identity(value)
 
     def follow_star(self, module: str, exported: frozenset[str]) -> None:
         """Take note of what a module gives to a star now."""
-        self._stars[module] = (self._stars[module][0], exported)
+        self._stars[module] = exported
 
 
 def shared_values(names: Mapping[str, Any]) -> dict[str, int]:

@@ -146,7 +146,7 @@ def _is_lost_still(name: str, value: Any, lost: Lost, imported: ImportedNames) -
 
 
 def _plan_stars(plan: RebindingPlan, after: Mapping[str, Any]) -> None:
-    """Plan to bind the names that modules imported with a star give only now."""
+    """Plan to bind the names that modules imported with a star give only now, unless the user has them."""
     for module, given in plan.imported.stars():
         if module not in after:
             continue
@@ -154,14 +154,11 @@ def _plan_stars(plan: RebindingPlan, after: Mapping[str, Any]) -> None:
         if exported == given:
             continue
         plan.stars[module] = exported
-        for name in sorted(exported - given):
-            is_free = name not in plan.names and name not in plan.bind
+        for name in sorted(exported - given - plan.names.keys() - plan.bind.keys()):
             value = attribute_of(after[module], name)
-            if value is MISSING or not (is_free or plan.imported.is_covered(name, plan.names.get(name), module)):
-                continue
-            if is_free or value is not plan.names.get(name):
-                plan.bind.setdefault(name, value)
-                plan.sources.setdefault(name, Home(module, name))
+            if value is not MISSING:
+                plan.bind[name] = value
+                plan.sources[name] = Home(module, name)
 
 
 def held_modules(
