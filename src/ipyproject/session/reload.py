@@ -211,7 +211,8 @@ class _Reload:
         self.is_done = True
         if self.before.sessions:
             with as_before():
-                self.before.close(self.interrupts)
+                for earlier in reversed(self.before.sessions):
+                    _close(earlier, self.interrupts)
         session.begin()
         session.snapshot = self._snapshot
         changes = compare_opened(self._inventory, _inventory(session, code), executed, rebinding)
@@ -381,11 +382,6 @@ class _Before:
     def rebinding(self) -> Rebinding:
         """Return what the reload before has done to names and instances, and what it has found to be gone."""
         return self.code.rebinding if self.code is not None else Rebinding()
-
-    def close(self, interrupts: Interrupts) -> None:
-        """Close the sessions, the one opened last first; an interrupt ends what goes on, and the rest is closed."""
-        for session in reversed(self.sessions):
-            _close(session, interrupts)
 
     def _last_on(self, project: Project) -> SessionCore | None:
         return next((each for each in reversed(self.sessions) if each.project.root == project.root), None)
