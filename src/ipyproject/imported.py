@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 MISSING: Any = object()
 
+_POSSIBLE, _LIKELY, _PROVEN = 1, 2, 3
+
 # Values that are shared by whoever writes them down: that a name is bound to one does not say where it came from.
 SHARED = (int, float, complex, str, bytes, bool, type(None), tuple, frozenset, type(...), type(NotImplemented))
-
-Arms = tuple[tuple[object, int], ...]  # in which branch of which statements something stands, from the outermost in
 
 
 class Import(NamedTuple):
@@ -29,17 +29,20 @@ class Import(NamedTuple):
         name: The name; ``*`` for all that the module gives.
         module: The module that it comes from.
         attribute: What of it: an attribute, ``*``, or nothing for the module itself.
-        arms: Where it stands.
         is_certain: It was executed, for all that its place tells: it stands in no branch or loop.
-        loads: The module that it imports, if that is one below the module that it binds.
     """
 
     name: str
     module: str
     attribute: str = ""
-    arms: Arms = ()
     is_certain: bool = True
-    loads: str = ""
+
+    def weight(self, value: Any) -> int:
+        """How much speaks for a value's having come from here."""
+        given, is_computed = _given(self.module, self.attribute)
+        if given is value:
+            return (_LIKELY if self.is_certain else _POSSIBLE) if issubclass(type(value), SHARED) else _PROVEN
+        return _LIKELY if is_computed and self.is_certain else 0
 
 
 class Store(NamedTuple):
@@ -47,18 +50,20 @@ class Store(NamedTuple):
 
     Attributes:
         name: The name; with a dot before it, an attribute of anything.
-        arms: Where it stands.
         constant: What it is bound to, where a number, a text or the like is written there.
     """
 
     name: str
-    arms: Arms = ()
     constant: Any = MISSING
 
     def may_give(self, value: Any) -> bool:
         """Whether a value can have come from here."""
         constant = self.constant
         return constant is MISSING or (type(constant) is type(value) and constant == value)
+
+    def weight(self, value: Any) -> int:
+        """How much speaks for a value's having come from here."""
+        return _LIKELY if self.may_give(value) else 0
 
 
 class Identity:
@@ -109,7 +114,7 @@ class ImportedNames:
     def __init__(self, stored: Callable[[str, Any], int] = lambda *_: 0) -> None:
         self._stored = stored
         self._noted: dict[str, _Noted] = {}
-        self._stars: dict[str, tuple[int, frozenset[str]]] = {}
+        self._stars: dict[str, frozenset[str]] = {}
         self.modules: set[str] = set()
 
     def note(
@@ -130,65 +135,33 @@ class ImportedNames:
             before: What was bound when the code began, as of :func:`shared_values`, if that is known: what is bound to
                 another value since was bound by this code.
         """
-        later: dict[str, list[Store]] = {}
-        decided: set[str] = set()
-        for index in reversed(range(len(found))):
-            each = found[index]
-            if isinstance(each, Store):
-                later.setdefault(each.name, []).append(each)
-                continue
-            module = sys.modules.get(each.module)
-            if module is None:
-                continue
-            is_star = each.attribute == "*"
-            exported = exported_names(module) if is_star else [each.name]
-            for name in exported:
-                one = each._replace(name=name, attribute=name) if is_star else each
-                is_new = before is not None and before.get(name) != id(names.get(name))
-                if not self._is_seen(names, one, later.get(name, ()), found[:index], is_new=is_new):
-                    continue
-                self.modules |= {one.module, f"{one.module}.{one.attribute}", one.loads or one.module}
-                if name not in decided:
-                    self._noted[name] = _Noted(at, one.module, one.attribute, Identity(names[name]))
-                    decided.add(name)
-            if is_star and (each.is_certain or (decided.issuperset(exported) and exported)):
-                self._stars.pop(each.module, None)  # the last one is to come last
-                self._stars[each.module] = (at, frozenset(exported))
-                self.modules.add(each.module)
+        seen: dict[str, tuple[int, Import | Store]] = {}
+        stars: dict[Import, list[str]] = {}
+        for each in found:
+            one_by_one = [each]
+            if isinstance(each, Import):
+                self.modules |= {each.module, f"{each.module}.{each.attribute}"}
+                if each.attribute == "*":
+                    stars[each] = exported_names(sys.modules.get(each.module))
+                    one_by_one = [each._replace(name=name, attribute=name) for name in stars[each]]
+            for one in one_by_one:
+                weight = one.weight(names[one.name]) if one.name in names else 0
+                known, _ = seen.get(one.name, (0, one))
+                if weight >= max(known, _LIKELY) or (weight > known and self._is_new(one.name, names, before)):
+                    seen[one.name] = weight, one
+        imported = {name: one for name, (_, one) in seen.items() if isinstance(one, Import)}
+        for name, one in imported.items():
+            self._noted[name] = _Noted(at, one.module, one.attribute, Identity(names[name]))
+        for star, exported in stars.items():
+            if star.is_certain or (exported and imported.keys() >= set(exported)):
+                self._stars.pop(star.module, None)  # the last one is to come last
+                self._stars[star.module] = frozenset(exported)
 
-    def _is_seen(
-        self,
-        names: Mapping[str, Any],
-        found: Import,
-        later: Sequence[Store],
-        earlier: Sequence[Import | Store],
-        *,
-        is_new: bool,
-    ) -> bool:
-        """Whether an import is what has bound its name to the value that it has."""
-        value = names.get(found.name, MISSING)
-        if value is MISSING or any(
-            each.may_give(value) and not _exclude_each_other(each.arms, found.arms) for each in later
-        ):
-            return False
-        given, is_computed = _given(found.module, found.attribute)
-        if given is not value:
-            return is_computed and found.is_certain
-        if found.is_certain or not issubclass(type(value), SHARED):
-            return True
-        # It may never have been executed, and the value have come from elsewhere.
-        known = None if is_new else self.source(found.name, value)
-        if known is not None:
-            return known == (found.module, found.attribute)
-        return (
-            (is_new or not self.is_own(found.name, value))
-            and not any(each.may_give(value) for each in later)
-            and not any(
-                each.may_give(value) if isinstance(each, Store) else _given(each.module, each.attribute)[0] is value
-                for each in earlier
-                if each.name == found.name
-            )
-        )
+    def _is_new(self, name: str, names: Mapping[str, Any], before: Mapping[str, int] | None) -> bool:
+        """Whether a name was bound by this code, for all that is known."""
+        if before is not None:
+            return before.get(name) != id(names[name])
+        return self.source(name, names[name]) is None and not self.is_own(name, names[name])
 
     def source(self, name: str, value: Any) -> tuple[str, str] | None:
         """Return the module and the attribute that a name was imported from; None if it is no longer what that gave.
@@ -214,12 +187,7 @@ class ImportedNames:
 
     def stars(self) -> list[tuple[str, frozenset[str]]]:
         """Return the modules that were imported with a star, the last one first, and the names that they gave."""
-        return [(module, names) for module, (_, names) in reversed(self._stars.items())]
-
-    def is_covered(self, name: str, value: Any, module: str) -> bool:
-        """Whether a star on a module would bind a name that is bound already, having been imported before it."""
-        noted = self._noted.get(name)
-        return noted is not None and noted.at < self._stars[module][0] and self.source(name, value) is not None
+        return list(reversed(self._stars.items()))
 
     def follow(self, name: str, value: Any, source: tuple[str, str] | None = None) -> None:
         """Take note that a name was bound to what its import gives now.
@@ -231,14 +199,13 @@ class ImportedNames:
         """
         noted = self._noted.get(name)
         if source is not None:
-            at = self._stars.get(source[0], (noted.at if noted is not None else 0, ()))[0]
-            self._noted[name] = _Noted(at, *source, Identity(value))
+            self._noted[name] = _Noted(noted.at if noted is not None else 0, *source, Identity(value))
         elif noted is not None:
             noted.identity = Identity(value)
 
     def follow_star(self, module: str, exported: frozenset[str]) -> None:
         """Take note of what a module gives to a star now."""
-        self._stars[module] = (self._stars[module][0], exported)
+        self._stars[module] = exported
 
 
 def shared_values(names: Mapping[str, Any]) -> dict[str, int]:
@@ -282,14 +249,13 @@ def attribute_of(module: Any, attribute: str) -> Any:
 
 def _given(module: str, attribute: str) -> tuple[Any, bool]:
     """Return what an import gives now, and whether it is made when it is asked for; nothing is imported for it."""
-    owner = sys.modules.get(module, MISSING)
+    owner = sys.modules.get(module)
+    if owner is None:
+        return MISSING, False
     if not attribute or attribute in namespace_of(owner):
         return attribute_of(owner, attribute), False
     submodule = sys.modules.get(f"{module}.{attribute}")
     if submodule is not None:
         return submodule, False
-    return attribute_of(owner, attribute), True
-
-
-def _exclude_each_other(one: Arms, other: Arms) -> bool:
-    return any(statement is place and arm != branch for statement, arm in one for place, branch in other)
+    value = attribute_of(owner, attribute)
+    return value, value is not MISSING

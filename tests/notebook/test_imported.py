@@ -115,6 +115,13 @@ def test_followed(ip, project, case):
     assert ip.user_ns["RATE"] == 30, "and after the next one"
 
 
+def test_an_object_proves_its_import(ip, project):
+    """A function is followed in whatever branch it was imported, though the other one would bind the name, too."""
+    cell = "if len('a') == 1:\n    from shop.tools import clean as _c\nelse:\n    def _c(): ..."
+    assert reloaded(ip, project, cell) == {"_c"}
+    assert ip.user_ns["_c"]() == "new"
+
+
 def test_none_is_nobodys(ip, project):
     """A name that was bound to None stays so, also when the class that was imported by that name is freed."""
     run(ip, "from shop.tools import Penguin", "Penguin = None")

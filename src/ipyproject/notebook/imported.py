@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from functools import cached_property
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from ipyproject.imported import Import, ImportedNames, Store, shared_values
 from ipyproject.notebook.statements import read_statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
 
@@ -36,7 +36,7 @@ class ImportWatch:
 
     def __init__(self, shell: InteractiveShell, *, is_starting: bool) -> None:
         self._shell = shell
-        self._cells: list[_Cell] = []
+        self._cells: list[tuple[str, Callable[[], list[Import | Store]]]] = []  # each read when somebody asks
         self._running: list[tuple[ExecutionInfo, dict[str, int] | None]] = []
         self._names = ImportedNames(self._stored)
         self._is_starting = is_starting
@@ -61,7 +61,7 @@ class ImportWatch:
         """
         if within_cell and self._running:
             info, before = self._running[-1]
-            self._take(self._text(info), until=_running_line(self._shell), before=before)
+            self._take(info.raw_cell or "", until=_running_line(self._shell), before=before)
         return self._names
 
     def _begin(self, info: ExecutionInfo) -> None:
@@ -77,43 +77,37 @@ class ImportWatch:
         if self._running and self._running[-1][0] is result.info:
             _, before = self._running.pop()
         if result.error_before_exec is None:
-            self._take(self._text(result.info), until=_last_line(result, self._shell), before=before)
-
-    def _text(self, info: ExecutionInfo) -> str:
-        text = getattr(info, "transformed_cell", None)
-        return text if isinstance(text, str) else self._transformed(info.raw_cell or "")
-
-    def _transformed(self, text: str) -> str:
-        try:
-            return str(self._shell.transform_cell(text))
-        except Exception:  # noqa: BLE001  (transformers may be anyone's; the cell itself fails, then)
-            return ""
+            self._take(result.info.raw_cell or "", until=_last_line(result, self._shell), before=before)
 
     def _take(self, text: str, *, until: int | None = None, before: dict[str, int] | None = None) -> None:
-        cell = _Cell(self, text, until)
+        read = cache(partial(self._read, text, until=until))
         if _may_import(text):
-            self._names.note(self._shell.user_ns, cell.found, len(self._cells) + 1, before)
-        self._cells.append(cell)
+            self._names.note(self._shell.user_ns, read(), len(self._cells) + 1, before)
+        self._cells.append((text, read))
 
     def _stored(self, name: str, value: Any) -> int:
         word = name.lstrip(".")
         for at in range(len(self._cells), 0, -1):
-            cell = self._cells[at - 1]
-            if (word in cell.text or "'run'" in cell.text) and any(
-                isinstance(each, Store) and each.name == name and each.may_give(value) for each in cell.found
+            text, read = self._cells[at - 1]
+            if (word in text or "run" in text) and any(
+                isinstance(each, Store) and each.name == name and each.may_give(value) for each in read()
             ):
                 return at
         return 0
 
-    def read(self, text: str, package: str = "", until: int | None = None) -> list[Import | Store]:
-        """Read what code that was executed in the notebook imports and binds."""
+    def _read(self, text: str, package: str = "", until: int | None = None) -> list[Import | Store]:
+        """Read what code that was executed in the notebook, magics and all, imports and binds."""
+        try:
+            text = self._shell.transform_cell(text)
+        except Exception:  # noqa: BLE001  (transformers may be anyone's; the cell itself fails, then)
+            return []
         package = package or str(self._shell.user_ns.get("__package__") or "")
         return read_statements(text, self._expand, package=package, until=until)
 
     def _expand(self, magic: str, line: str, cell: str | None = None) -> Sequence[Import | Store]:
         if magic == "run":
             return self._read_script(line)
-        found = self.read(self._transformed(cell if cell is not None else line))
+        found = self._read(cell if cell is not None else line)
         if magic in _EXECUTING:
             return found
         # Nobody knows what it does with its text: what is bound will tell.
@@ -136,12 +130,10 @@ class ImportWatch:
     def _read_file(self, file: Path, package: str = "") -> list[Import | Store]:
         try:
             text = file.read_text(encoding="utf-8")
-            if file.suffix == ".py":
-                return self.read(text, package)
             cells = _code_cells(json.loads(text)) if file.suffix == ".ipynb" else [text]
         except (OSError, ValueError, LookupError, TypeError):
             return []
-        return [each for cell in cells for each in self.read(self._transformed(cell))]
+        return [each for cell in cells for each in self._read(cell, package)]
 
     def _take_start(self) -> None:
         """Take what the shell executed while it started, by its profile and its command line."""
@@ -152,27 +144,13 @@ class ImportWatch:
         files: list[str] = sorted(map(str, Path(folder).glob("*.py"))) if folder else []
         files += [*getattr(app, "exec_files", ()), getattr(app, "file_to_run", "")]
         for file in filter(None, files):
-            self._take(f"get_ipython().run_line_magic('run', {shlex.quote(file)!r})")
+            self._take(f"%run {shlex.quote(file)}")
         for text in (*getattr(app, "exec_lines", ()), getattr(app, "code_to_run", "")):
-            self._take(self._transformed(text))
-
-
-class _Cell:
-    """A piece of code that was executed; read when somebody asks."""
-
-    def __init__(self, watch: ImportWatch, text: str, until: int | None) -> None:
-        self.text = text
-        self._watch = watch
-        self._until = until
-
-    @cached_property
-    def found(self) -> list[Import | Store]:
-        """What it imports and binds, in order."""
-        return self._watch.read(self.text, until=self._until)
+            self._take(text)
 
 
 def _may_import(text: str) -> bool:
-    return "import" in text or "'run'" in text or "%run" in text
+    return "import" in text or "run" in text
 
 
 def _module_file(name: str) -> Iterable[Path]:

@@ -125,8 +125,20 @@ class ProjectMagics(Magics):
 
     def _open_and_describe(self, options: Namespace, magic_line: str, *, within_cell: bool = True) -> Rendering | str:
         begin = time.perf_counter()
+        from ipyproject.session import reload_project
+
         is_first = current.current_session() is None
-        session = self._open(options, magic_line, within_cell=within_cell)
+        session = reload_project(
+            options.path,
+            env=options.env or self.env or None,
+            extra_params=parse_params(options.params) if options.params else None,
+            conf_source=options.conf_source or self.conf_source or None,
+            origin=self._origin(magic_line),
+            names=self.shell.user_ns,
+            imported=self._imports.names(within_cell=within_cell),
+            publish=self._push,
+            full=options.full,
+        )
         seconds = time.perf_counter() - begin
         if options.quiet:
             return ""
@@ -187,21 +199,6 @@ class ProjectMagics(Magics):
         if self._announcement is not None:
             self.shell.events.unregister("pre_run_cell", self._announcement)
             self._announcement = None
-
-    def _open(self, options: Namespace, magic_line: str, *, within_cell: bool) -> Session:
-        from ipyproject.session import reload_project
-
-        return reload_project(
-            options.path,
-            env=options.env or self.env or None,
-            extra_params=parse_params(options.params) if options.params else None,
-            conf_source=options.conf_source or self.conf_source or None,
-            origin=self._origin(magic_line),
-            names=self.shell.user_ns,
-            imported=self._imports.names(within_cell=within_cell),
-            publish=self._push,
-            full=options.full,
-        )
 
     def _replay(self, options: Namespace, magic_line: str) -> None:
         from ipyproject.display.messages import run_text

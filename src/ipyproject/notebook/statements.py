@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+from contextlib import suppress
 from importlib.util import resolve_name
 from typing import TYPE_CHECKING
 
-from ipyproject.imported import MISSING, Arms, Import, Store
+from ipyproject.imported import MISSING, Import, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -45,24 +46,23 @@ class _Reader(ast.NodeVisitor):
         self.found: list[Import | Store] = []
         self._expand = expand
         self._package = package
-        self._arms: Arms = ()
         self._is_certain = True
 
-    def take(self, nodes: Iterable[ast.AST], arms: Arms = (), *, is_certain: bool) -> None:
-        """Visit nodes that stand in a branch, or may not be executed at all."""
-        outer = self._arms, self._is_certain
-        self._arms, self._is_certain = (*self._arms, *arms), self._is_certain and is_certain
+    def take(self, nodes: Iterable[ast.AST], *, is_certain: bool) -> None:
+        """Visit nodes that may not be executed at all."""
+        outer = self._is_certain
+        self._is_certain = outer and is_certain
         for node in nodes:
             self.visit(node)
-        self._arms, self._is_certain = outer
+        self._is_certain = outer
 
     def visit_Import(self, node: ast.Import) -> None:
         for alias in node.names:
             top, _, inner = alias.name.partition(".")
-            if alias.asname or not inner:
-                self.found.append(Import(alias.asname or top, alias.name, "", self._arms, self._is_certain))
-            else:
-                self.found.append(Import(top, top, "", self._arms, self._is_certain, alias.name))
+            module = alias.name if alias.asname else top
+            self.found.append(Import(alias.asname or top, module, "", self._is_certain))
+            if inner:  # it is imported, too; no name has a dot
+                self.found.append(Import(alias.name, alias.name, "", self._is_certain))
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         try:
@@ -71,13 +71,13 @@ class _Reader(ast.NodeVisitor):
             return
         for alias in node.names:
             name = alias.asname or alias.name
-            self.found.append(Import(name, module, alias.name, self._arms, self._is_certain))
+            self.found.append(Import(name, module, alias.name, self._is_certain))
 
     def _visit_definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
         for decorator in node.decorator_list:
             self.visit(decorator)
         inner = _Reader(self._expand, self._package)
-        inner.take(node.body, self._arms, is_certain=False)
+        inner.take(node.body, is_certain=False)
         declared = {name for each in ast.walk(node) if isinstance(each, ast.Global) for name in each.names}
         self.found += [each for each in inner.found if each.name in declared]
         self._store(node.name)
@@ -94,39 +94,20 @@ class _Reader(ast.NodeVisitor):
 
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _visit_comprehension  # noqa: N815
 
-    def visit_If(self, node: ast.If) -> None:
-        if isinstance(node.test, ast.Constant):
-            self.take(node.body if node.test.value else node.orelse, is_certain=True)
-            return
-        place = object()
-        self.visit(node.test)
-        self.take(node.body, ((place, 0),), is_certain=False)
-        self.take(node.orelse, ((place, 1),), is_certain=False)
+    def _visit_branches(self, node: ast.AST) -> None:
+        self.take(ast.iter_child_nodes(node), is_certain=False)
+
+    visit_If = visit_Match = visit_For = visit_AsyncFor = visit_While = _visit_branches  # noqa: N815
 
     def _visit_try(self, node: ast.Try | ast.TryStar) -> None:
-        # An import in the body is executed, or raises; then it does not give what the name is bound to.
-        place = object()
-        self.take(node.body, ((place, 0),), is_certain=True)
-        self.take(node.orelse, ((place, 0),), is_certain=False)
-        for number, handler in enumerate(node.handlers, 1):
-            self.take(handler.body, ((place, number),), is_certain=False)
-            if handler.name:
-                self.found.append(Store(handler.name, (*self._arms, (place, number))))
+        # An import in the body is executed, or raises; then it does not give what the name is bound to. So it counts
+        # for more than what a handler binds.
+        self.take(node.handlers, is_certain=False)
+        self.take(node.body, is_certain=True)
+        self.take(node.orelse, is_certain=False)
         self.take(node.finalbody, is_certain=True)
 
     visit_Try = visit_TryStar = _visit_try  # noqa: N815
-
-    def _visit_loop(self, node: ast.For | ast.AsyncFor | ast.While) -> None:
-        head = [node.test] if isinstance(node, ast.While) else [node.iter, node.target]
-        self.take([*head, *node.body, *node.orelse], is_certain=False)
-
-    visit_For = visit_AsyncFor = visit_While = _visit_loop  # noqa: N815
-
-    def visit_Match(self, node: ast.Match) -> None:
-        self.visit(node.subject)
-        place = object()
-        for number, case in enumerate(node.cases):
-            self.take(ast.iter_child_nodes(case), ((place, number),), is_certain=False)
 
     def _visit_pattern(self, node: ast.MatchAs | ast.MatchStar | ast.MatchMapping) -> None:
         self.generic_visit(node)
@@ -161,12 +142,9 @@ class _Reader(ast.NodeVisitor):
     def visit_Call(self, node: ast.Call) -> None:
         self.generic_visit(node)
         for each in self._executed_by(node):
-            arms = (*self._arms, *each.arms)
-            if isinstance(each, Import):
-                is_certain = self._is_certain and each.is_certain
-                self.found.append(each._replace(arms=arms, is_certain=is_certain))
-            else:
-                self.found.append(each._replace(arms=arms))
+            if isinstance(each, Import) and not self._is_certain:
+                each = each._replace(is_certain=False)  # noqa: PLW2901
+            self.found.append(each)
 
     def _executed_by(self, node: ast.Call) -> Sequence[Import | Store]:
         """Return what a call executes in the notebook: ``exec`` of a text, and what a magic does."""
@@ -184,13 +162,12 @@ class _Reader(ast.NodeVisitor):
                 return []
 
     def _store(self, name: str, constant: Any = MISSING) -> None:
-        self.found.append(Store(name, self._arms, constant))
+        self.found.append(Store(name, constant))
 
 
 def _written(node: ast.expr) -> Any:
     """Return a number, a text or the like that is written in the code."""
-    if isinstance(node, ast.Constant):
-        return node.value
-    if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
-        return ast.literal_eval(node) if isinstance(node.op, ast.USub | ast.UAdd) else MISSING
+    if isinstance(node, ast.Constant | ast.UnaryOp):
+        with suppress(ValueError):
+            return ast.literal_eval(node)
     return MISSING

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -47,73 +47,105 @@ class LeftBehind(NamedTuple):
     identity: Identity
 
 
-class _Move(NamedTuple):
-    label: str
-    instance: Any
-    kind: type
-
-
-@dataclass(slots=True)
 class Moves:
     """What is to be done to instances: found out first, then done in one step that can't fail.
 
-    Attributes:
+    Args:
+        before: Module that was executed again or dropped -> what ``sys.modules`` held for it before.
+        after: Module -> what it holds now.
         known: What earlier reloads have left behind, by the id of the class: it may have a successor now.
+
+    Attributes:
         left: What this one leaves behind.
         modules: The modules whose classes they are instances of.
     """
 
-    known: Mapping[int, LeftBehind] = field(default_factory=dict)
-    left: dict[int, LeftBehind] = field(default_factory=dict)
-    modules: set[str] = field(default_factory=set)
-    _moves: list[_Move] = field(default_factory=list)
-    _members: list[tuple[Holding, Any]] = field(default_factory=list)
-    _old: list[str] = field(default_factory=list)
+    def __init__(self, before: Mapping[str, Any], after: Mapping[str, Any], known: Mapping[int, LeftBehind]) -> None:
+        self.left: dict[int, LeftBehind] = {}
+        self.modules: set[str] = set()
+        self._before = before
+        self._after = after
+        self._known = known
+        self._moves: list[tuple[str, type, Callable[[], object]]] = []  # label, old class, what moves it
+        self._old: list[str] = []
 
     def apply(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Move the instances; return the labels of those that were moved, and of those that are old still."""
-        moved, old = [], list(self._old)
-        for holding, member in self._members:
-            if holding.put is not None:
-                holding.put(member)
-                moved.append(holding.label)
-        for label, instance, kind in self._moves:
+        moved = []
+        for label, kind, move in self._moves:
             try:
-                _CLASS.__set__(instance, kind)
+                move()
             except (TypeError, AttributeError):  # what they are made of is laid out otherwise in memory
-                old += self._leave(label, type(instance))
+                self._leave(label, kind)
             else:
                 moved.append(label)
-        return tuple(dict.fromkeys(moved)), tuple(dict.fromkeys(old))
+        return tuple(dict.fromkeys(moved)), tuple(dict.fromkeys(self._old))
 
-    def take(self, holding: Holding, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    def take(self, holding: Holding) -> None:
         """Plan for an object, and for what it holds."""
-        kinds = _Kinds(before, after, self.known)
-        self._take_one(holding, kinds, in_set=False)
-        for value, in_set in _values(holding.value, kinds):
-            self._take_one(Holding(holding.label, value), kinds, in_set=in_set)
+        if not self._before and not self._known:
+            return
+        self._take_one(holding, in_set=False)
+        for value, in_set in self._values(holding.value):
+            self._take_one(Holding(holding.label, value), in_set=in_set)
 
-    def _take_one(self, holding: Holding, kinds: _Kinds, *, in_set: bool) -> None:
-        kind = type(holding.value)
-        if not kinds.is_old(kind):
+    def _take_one(self, holding: Holding, *, in_set: bool) -> None:
+        label, value, put = holding
+        kind = type(value)
+        if not self._is_old(kind):
             return
         self.modules.add(kind.__module__)
-        new = kinds.successor(kind)
-        if new is not None and issubclass(kind, enum.Enum):
-            member = _member(new, holding.value)
-            if member is not None and holding.put is not None:
-                self._members.append((holding, member))
-                return
-        elif new is not None and _fits(holding.value, kind, new) and not (in_set and _hash_differs(holding.value, new)):
-            self._moves.append(_Move(holding.label, holding.value, new))
-            return
-        self._old += self._leave(holding.label, kind)
+        new = attribute_of(self._after.get(kind.__module__, MISSING), kind.__qualname__)
+        move: Callable[[], object] | None = None
+        if isinstance(new, type) and new is not kind:
+            if issubclass(kind, enum.Enum):
+                member = _member(new, value)
+                move = partial(put, member) if member is not None and put is not None else None
+            elif _fits(value, kind, new) and not (in_set and _hash_differs(value, new)):
+                move = partial(_CLASS.__set__, value, new)
+        if move is None:
+            self._leave(label, kind)
+        else:
+            self._moves.append((label, kind, move))
 
-    def _leave(self, label: str, kind: type) -> list[str]:
-        """Take note of a class that is left behind; return what is to be reported, which is done once."""
-        is_known = id(kind) in self.known and self.known[id(kind)].identity.of(kind)
+    def _is_old(self, kind: type) -> bool:
+        if self._is_known(kind):
+            return True
+        module = kind.__dict__.get("__module__")
+        return (
+            isinstance(module, str)
+            and module in self._before
+            and attribute_of(self._before[module], kind.__qualname__) is kind
+        )
+
+    def _is_known(self, kind: type) -> bool:
+        known = self._known.get(id(kind))
+        return known is not None and known.identity.of(kind)
+
+    def _leave(self, label: str, kind: type) -> None:
+        """Take note of a class that is left behind, which is reported once."""
         self.left[id(kind)] = LeftBehind(kind.__module__, Identity(kind))
-        return [] if is_known else [label]
+        if not self._is_known(kind):
+            self._old.append(label)
+
+    def _values(self, value: Any) -> list[tuple[Any, bool]]:
+        """Return the instances of old classes in a container, keys of a dict included, and whether hashes find them."""
+        container = type(value)
+        base = next((each for each in _CONTAINERS if issubclass(container, each)), None)
+        if base is None:
+            return []
+        # Not by a method of a class of the user's.
+        hashed = base in {dict, set, frozenset}
+        parts = [(base.__iter__, hashed), *([(dict.values, False)] if base is dict else [])]
+        found = []
+        try:
+            for part, by_hash in parts:
+                old = {kind for kind in set(map(type, islice(part(value), MOST))) if self._is_old(kind)}
+                if old:
+                    found += [(each, by_hash) for each in islice(part(value), MOST) if type(each) in old]
+        except RuntimeError:  # a thread changes it meanwhile
+            pass
+        return found
 
 
 def plan_moves(
@@ -126,60 +158,14 @@ def plan_moves(
 
     Args:
         held: The objects.
-        before: Module that was executed again or dropped -> what ``sys.modules`` held for it before.
-        after: Module -> what it holds now.
-        known: What earlier reloads have left behind.
+        before: As for `Moves`.
+        after: As for `Moves`.
+        known: As for `Moves`.
     """
-    moves = Moves(known)
-    if before or known:
-        for holding in held:
-            moves.take(holding, before, after)
+    moves = Moves(before, after, known)
+    for holding in held:
+        moves.take(holding)
     return moves
-
-
-class _Kinds:
-    """Tells which classes were executed anew, and what they are now."""
-
-    def __init__(self, before: Mapping[str, Any], after: Mapping[str, Any], known: Mapping[int, LeftBehind]) -> None:
-        self._before = before
-        self._after = after
-        self._known = known
-
-    def is_old(self, kind: type) -> bool:
-        known = self._known.get(id(kind))
-        if known is not None and known.identity.of(kind):
-            return True
-        module = kind.__dict__.get("__module__")
-        return (
-            isinstance(module, str)
-            and module in self._before
-            and attribute_of(self._before[module], kind.__qualname__) is kind
-        )
-
-    def successor(self, kind: type) -> type | None:
-        new = attribute_of(self._after.get(kind.__module__, MISSING), kind.__qualname__)
-        return new if isinstance(new, type) and new is not kind else None
-
-
-def _values(value: Any, kinds: _Kinds) -> list[tuple[Any, bool]]:
-    """Return the instances of old classes in a container, keys of a dict included, and whether hashes find them."""
-    container = type(value)
-    base = next((each for each in _CONTAINERS if issubclass(container, each)), None)
-    if base is None:
-        return []
-
-    # Not by a method of a class of the user's.
-    hashed = base in {dict, set, frozenset}
-    parts = [(base.__iter__, hashed), *([(dict.values, False)] if base is dict else [])]
-    found = []
-    try:
-        for part, by_hash in parts:
-            old = {kind for kind in set(map(type, islice(part(value), MOST))) if kinds.is_old(kind)}
-            if old:
-                found += [(each, by_hash) for each in islice(part(value), MOST) if type(each) in old]
-    except RuntimeError:  # a thread changes it meanwhile
-        pass
-    return found
 
 
 def _member(new: type, old: enum.Enum) -> Any:

@@ -72,12 +72,12 @@ class RebindingPlan:
 
     names: MutableMapping[str, Any]
     imported: ImportedNames
+    moves: Moves
     bind: dict[str, Any] = field(default_factory=dict)
     sources: dict[str, Home] = field(default_factory=dict)
     stars: dict[str, frozenset[str]] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
     lost: dict[str, Lost] = field(default_factory=dict)
-    moves: Moves = field(default_factory=Moves)
 
     def apply(self) -> Rebinding:
         """Bind the names and move the instances."""
@@ -113,10 +113,9 @@ def plan_rebinding(
         held: Other objects in which instances are looked for.
     """
     imported = imported or ImportedNames()
-    plan = RebindingPlan(names, imported)
     bound = [(name, value) for name, value in list(names.items()) if isinstance(name, str)]
     homes = _Homes(before, after, imported, bound)
-    untouched = []
+    plan = RebindingPlan(names, imported, plan_moves((), before, after, earlier.left))
     for name, value in bound:
         known = earlier.lost.get(name)
         if known is not None and not _is_lost_still(name, value, known, imported):
@@ -124,7 +123,7 @@ def plan_rebinding(
         found = homes.of(name, value, None if known is None else known.home)
         if not found:
             if not name.startswith("_"):
-                untouched.append(Holding(name, value, partial(names.__setitem__, name)))
+                plan.moves.take(Holding(name, value, partial(names.__setitem__, name)))
             continue
         home, successor = homes.successor(name, found)
         if successor is MISSING:
@@ -136,7 +135,8 @@ def plan_rebinding(
             if home not in found:
                 plan.sources[name] = home
     _plan_stars(plan, after)
-    plan.moves = plan_moves([*untouched, *held], before, after, earlier.left)
+    for holding in held:
+        plan.moves.take(holding)
     return plan
 
 
@@ -146,7 +146,7 @@ def _is_lost_still(name: str, value: Any, lost: Lost, imported: ImportedNames) -
 
 
 def _plan_stars(plan: RebindingPlan, after: Mapping[str, Any]) -> None:
-    """Plan to bind the names that modules imported with a star give only now."""
+    """Plan to bind the names that modules imported with a star give only now, unless the user has them."""
     for module, given in plan.imported.stars():
         if module not in after:
             continue
@@ -154,14 +154,11 @@ def _plan_stars(plan: RebindingPlan, after: Mapping[str, Any]) -> None:
         if exported == given:
             continue
         plan.stars[module] = exported
-        for name in sorted(exported - given):
-            is_free = name not in plan.names and name not in plan.bind
+        for name in sorted(exported - given - plan.names.keys() - plan.bind.keys()):
             value = attribute_of(after[module], name)
-            if value is MISSING or not (is_free or plan.imported.is_covered(name, plan.names.get(name), module)):
-                continue
-            if is_free or value is not plan.names.get(name):
-                plan.bind.setdefault(name, value)
-                plan.sources.setdefault(name, Home(module, name))
+            if value is not MISSING:
+                plan.bind[name] = value
+                plan.sources[name] = Home(module, name)
 
 
 def held_modules(
@@ -219,20 +216,13 @@ class _Homes:
         self._by_name: dict[str, list[str]] = {}
         wanted = {id(value) for _, value in names if not issubclass(type(value), SHARED)}
         shared = {name for name, value in names if issubclass(type(value), SHARED)}
-        elsewhere: list[tuple[int, Home]] = []
         for module in before:
             namespace = namespace_of(before[module])
             for name in shared.intersection(list(namespace)):
                 self._by_name.setdefault(name, []).append(module)
             for attribute, value in list(namespace.items()):
                 if (others or id(value) in wanted) and self._is_own(attribute, value):
-                    home = Home(module, attribute)
-                    if issubclass(type(value), _DEFINED) and value.__module__ == module:
-                        self._by_id.setdefault(id(value), []).append(home)
-                    else:
-                        elsewhere.append((id(value), home))
-        for key, home in elsewhere:  # the module that defines it counts first
-            self._by_id.setdefault(key, []).append(home)
+                    self._by_id.setdefault(id(value), []).append(Home(module, attribute))
 
     def has(self, value: Any) -> bool:
         """Whether an object lay in one of the modules; quick, for who asks of many."""
@@ -265,7 +255,9 @@ class _Homes:
         found = self._by_id.get(id(value))
         if found is None:
             return self._defined(value) if issubclass(kind, (type, FunctionType)) else []
-        if is_imported or issubclass(kind, (ModuleType, *_DEFINED)):
+        if issubclass(kind, _DEFINED):  # the module that defines it counts first
+            return sorted(found, key=lambda home: home.module != value.__module__)
+        if is_imported or issubclass(kind, ModuleType):
             return found
         # An object that a cell has put there need not be the module's own.
         return [home for home in found if not home.attribute or not self._imported.is_patched(home.attribute)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import CodeType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ipyproject.history import ABSENT, flattened
 from ipyproject.history.comparison import differences
@@ -83,30 +83,12 @@ def compare_opened(before: Inventory | None, now: Inventory, executed: Mapping[s
         sources=_source_changes(before.sources, now.sources),
         env=(before.env, now.env) if before.env != now.env else None,
         parameters=_parameter_changes(before, now),
-        datasets=_dataset_changes(before.catalog, now.catalog),
+        datasets=NameChanges.between(*now.catalog.changed_definitions(before.catalog)),
         pipelines=pipelines,
         nodes=nodes,
         names=names,
         outdated=now.outdated,
     )
-
-
-class Compared(Protocol):
-    """What of an open session is looked at."""
-
-    @property
-    def env(self) -> str:
-        """The env."""
-
-    @property
-    def pipelines(self) -> PipelineRegistry:
-        """Name -> pipeline."""
-
-    def load_context(self) -> Context:
-        """Return the context."""
-
-    def as_recorded(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return values with their secrets hidden."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,23 +116,30 @@ class Inventory:
     pipelines: PipelineRegistry
 
     @classmethod
-    def of(cls, session: Compared, code: LoadedCode | None) -> Inventory:
+    def of(
+        cls,
+        context: Context,
+        pipelines: PipelineRegistry,
+        code: LoadedCode | None,
+        recorded: Callable[[Mapping[str, Any]], dict[str, Any]],
+    ) -> Inventory:
         """Take down what an open session has.
 
         Args:
-            session: The session.
+            context: Its context.
+            pipelines: Its pipelines.
             code: What is loaded of its code.
+            recorded: Hides the secrets of parameters.
         """
-        context = session.load_context()
         return cls(
-            env=session.env,
+            env=context.env,
             sources=code.digests() if code is not None else {},
             modules=code.count() if code is not None else 0,
             outdated=tuple(sorted(code.outdated)) if code is not None else (),
             params=context.config.resolved("parameters"),
-            recorded=session.as_recorded,
+            recorded=recorded,
             catalog=context.catalog,
-            pipelines=session.pipelines,
+            pipelines=pipelines,
         )
 
 
@@ -163,10 +152,6 @@ def _parameter_changes(before: Inventory, now: Inventory) -> tuple[tuple[str, An
     if before.params is now.params:
         return ()
     return tuple(differences(flattened(before.recorded(before.params)), flattened(now.recorded(now.params))))
-
-
-def _dataset_changes(before: Catalog, now: Catalog) -> NameChanges:
-    return NameChanges.between(*now.changed_definitions(before))
 
 
 def _pipeline_changes(before: PipelineRegistry, now: PipelineRegistry) -> tuple[NameChanges, NameChanges]:

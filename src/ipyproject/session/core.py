@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import partial
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from ipyproject.catalog import Catalog
     from ipyproject.config import ConfigLoader
     from ipyproject.current import SessionInfo
+    from ipyproject.history.background import Finding
     from ipyproject.masking import Masker
     from ipyproject.memo import Memo
     from ipyproject.project import Project
@@ -37,10 +40,11 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 
+@dataclass(eq=False)
 class SessionCore:
     """A project opened with one environment: its configuration, hooks, context, pipelines and record.
 
-    Args:
+    Attributes:
         project: The project.
         settings: Its settings.
         config: Its configuration, extra parameters included.
@@ -48,45 +52,34 @@ class SessionCore:
         masker: Hides secrets in that.
         memo: What sessions before have made; what is the same is not made again.
         files: Stands for the files of the configuration as they are; None where nobody looked.
-
-    Attributes:
-        is_closed: Whether the session was closed.
-        changes: What the reload that opened it found to be different; None where none did.
+        hooks: The hooks of its project and of plugins.
         session: What users hold; known once it was introduced.
+        is_closed: Whether the session was closed; it is not open before it was introduced.
+        changes: What the reload that opened it found to be different; None where none did.
         snapshot: The project's files as the reload that opened it found them; None where none did.
     """
 
-    session: SessionInfo
+    project: Project
+    settings: Settings
+    config: ConfigLoader
+    book: SessionBook
+    masker: Masker
+    memo: Memo
+    files: Hashable = None
+    hooks: HookManager = field(init=False)
+    session: SessionInfo = field(init=False)
+    is_closed: bool = field(default=True, init=False)
+    changes: Changes | None = field(default=None, init=False)
+    snapshot: Snapshot | None = field(default=None, init=False)
 
-    def __init__(
-        self,
-        project: Project,
-        settings: Settings,
-        config: ConfigLoader,
-        book: SessionBook,
-        masker: Masker,
-        memo: Memo,
-        files: Hashable = None,
-    ) -> None:
-        self.project = project
-        self.settings = settings
-        self.config = config
-        self.book = book
-        self.masker = masker
-        self.memo = memo
-        self.files = files
-        self.hooks = HookManager.of(settings.hooks, settings.disable_hooks_for_plugins, memo)
-        self.is_closed = False
-        self.changes: Changes | None = None
-        self.snapshot: Snapshot | None = None
+    def __post_init__(self) -> None:
+        self.hooks = HookManager.of(self.settings.hooks, self.settings.disable_hooks_for_plugins, self.memo)
         self._context: Context | None = None
         self._pipelines: PipelineRegistry | None = None
-        self._inherited: tuple[Catalog, Collection[str]] | None = None
+        self._asked: tuple[Finding[Any], ...] = ()
         self._lock = RLock()
-        self._error: BaseException | None = None
         self._closing = RLock()
         self._is_closing = False
-        self._closers: list[Callable[[], object]] = []
 
     # -- opening
 
@@ -97,16 +90,12 @@ class SessionCore:
             ProjectError: A hook failed; the session is not open.
         """
         self.session = session
-        self._closers += [
-            lambda: current.drop_session(session),
-            lambda: self.book.close(self._error),
-            self._tell_hooks,
-        ]
         try:
+            self.is_closed = False
             current.push_session(session, self._close_at_exit)
             self.call_hooks("after_session_created")
         except BaseException:
-            self._closers.clear()
+            self.is_closed = True
             current.drop_session(session)
             raise
 
@@ -115,7 +104,7 @@ class SessionCore:
         self.book.open()
         git = start_code_version(self.project, self.conf_source, lambda state: self.book.describe(git=state))
         packages = start_installed_packages(self.book.packages)
-        self._closers[2:2] = [git.finish, packages.finish]  # before the record is closed
+        self._asked = packages, git
 
     def call_hooks(self, name: str, **arguments: Any) -> None:
         """Call hooks while the session opens; what they raise is said with the project's line.
@@ -153,9 +142,9 @@ class SessionCore:
         return self.book.is_running
 
     @property
-    def is_loaded(self) -> bool:
-        """Whether its context was loaded."""
-        return self._context is not None
+    def loaded_catalog(self) -> Catalog | None:
+        """The live catalog, if its context was loaded."""
+        return self._context.catalog if self._context is not None else None
 
     @property
     def catalog(self) -> Catalog:
@@ -172,8 +161,13 @@ class SessionCore:
                 self._pipelines = load_pipelines(self.project)
             return self._pipelines
 
-    def load_context(self) -> Context:
+    def load_context(self, live: Catalog | None = None, replaced_modules: Collection[str] = ()) -> Context:
         """Return the context: the same object each time.
+
+        Args:
+            live: The catalog of a session before, on the same project, env and conf source: what it holds in memory is
+                kept.
+            replaced_modules: Modules executed since then.
 
         Raises:
             ConfigError: Configuration can't be read.
@@ -182,18 +176,16 @@ class SessionCore:
         self.check_open("load its context")
         with self._lock:
             if self._context is None:
-                self._context = self._new_context()
+                self._context = self._new_context(live, replaced_modules)
             return self._context
 
-    def _new_context(self) -> Context:
+    def _new_context(self, live: Catalog | None, replaced_modules: Collection[str]) -> Context:
         params = self.config.resolved("parameters")
         # What is secret must be known before anything can fail with it in its message.
         self.masker.learn(params, fixed=True)
-        live, replaced_modules = self._inherited or (None, ())
         catalog = build_catalog(self.config, self.project.root, live=live, replaced_modules=replaced_modules)
         frozen = self.memo.of("frozen parameters", params, lambda: FrozenParams(params))
         context = Context(self.project, self.env, frozen, self.config, catalog)
-        self._inherited = None  # the old catalog is not kept alive
         with catalog.opening():
             self.call_hooks("after_catalog_created", catalog=catalog)
             self.call_hooks("after_context_created", context=context)
@@ -201,20 +193,9 @@ class SessionCore:
         self.book.describe(conf_files={**self.config.file_hashes("parameters"), **self.config.file_hashes("catalog")})
         return context
 
-    # -- for a reload
-
     def adopt(self, pipelines: PipelineRegistry) -> None:
         """Take over the pipelines of the session before; for a reload that found the same code."""
         self._pipelines = pipelines
-
-    def inherit(self, catalog: Catalog, replaced_modules: Collection[str]) -> None:
-        """Let the context keep what a catalog holds in memory; for a reload, before the context is loaded.
-
-        Args:
-            catalog: The live catalog of the session before, on the same project, env and conf source.
-            replaced_modules: Modules executed since then.
-        """
-        self._inherited = (catalog, replaced_modules)
 
     # -- masking
 
@@ -253,32 +234,28 @@ class SessionCore:
 
     def _close(self, error: BaseException | None) -> None:
         interrupt: KeyboardInterrupt | None = None
+        tell_hooks = partial(self.hooks.call, "before_session_closed", session=self.session)
+        steps: list[Callable[[], object]] = [tell_hooks, *(asked.finish for asked in self._asked)]
+        steps += [partial(self.book.close, error), partial(current.drop_session, self.session)]
         with Interrupts() as interrupts:  # only the project's own hooks can be interrupted: the record is closed whole
-            try:
-                self._is_closing, self._error = True, error
-                while self._closers:
-                    closer = self._closers.pop()
-                    try:
-                        with interrupts.allowed() if closer == self._tell_hooks else nullcontext():
-                            closer()
-                    except KeyboardInterrupt as failure:
-                        interrupt = interrupt or failure
-                    except BaseException as failure:
-                        # The traceback is that of a hook, through our code: for those who look for it.
-                        _logger.warning(
-                            "Closing session %s: a step failed and the rest went on: %s",
-                            self.session_id,
-                            self.masked(format_error(failure)),
-                        )
-                        _logger.debug("The failed step:", exc_info=failure)
-                self.is_closed = True
-            finally:
-                self._is_closing = False
+            self._is_closing = True
+            for step in steps:
+                try:
+                    with interrupts.allowed() if step is tell_hooks else nullcontext():
+                        step()
+                except KeyboardInterrupt as failure:
+                    interrupt = interrupt or failure
+                except BaseException as failure:
+                    # The traceback is that of a hook, through our code: for those who look for it.
+                    _logger.warning(
+                        "Closing session %s: a step failed and the rest went on: %s",
+                        self.session_id,
+                        self.masked(format_error(failure)),
+                    )
+                    _logger.debug("The failed step:", exc_info=failure)
+            self.is_closed = True
             if interrupt is not None:
                 raise interrupt
-
-    def _tell_hooks(self) -> None:
-        self.hooks.call("before_session_closed", session=self.session)
 
     def _close_at_exit(self) -> None:
         """Close what was left open, whatever still runs; a script that died of an exception is on record as failed."""

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ipyproject import current
 from ipyproject.bootstrap import make_current, unchanged_on_failure
@@ -45,19 +45,7 @@ class Opening:
     env: str | None = None
     extra_params: Mapping[str, Any] = field(default_factory=dict)
     conf_source: str | Path | None = None
-    origin: Origin = field(default_factory=Origin)
-
-    @classmethod
-    def of(
-        cls,
-        save_on_close: bool,  # noqa: FBT001  (in the order of Session.create)
-        env: str | None,
-        extra_params: Mapping[str, Any] | None,
-        conf_source: str | Path | None,
-        origin: Origin | None,
-    ) -> Self:
-        """Return what was asked for, with the defaults for what was not."""
-        return cls(save_on_close, env, extra_params or {}, conf_source, origin or Origin())
+    origin: Origin | None = None
 
     def prepare(
         self,
@@ -116,7 +104,7 @@ class Opening:
         masker.learn({name: os.environ[name] for name in recorded_environment(settings.session_environment)})
         with suppress(ConfigError):  # said when the context is loaded; here only secrets are looked for
             masker.learn_credentials(config.resolved("credentials"), fixed=True)
-        record = session_record(project, settings, config, self.extra_params, self.origin)
+        record = session_record(project, settings, config, self.extra_params, self.origin or Origin())
         recorder = Recorder(store_location(settings), root=project.root) if self.save_on_close else NullRecorder()
         return SessionBook(record, recorder, masker, memo)
 

@@ -66,6 +66,7 @@ def session_record(
     origin: Origin,
 ) -> SessionRecord:
     """Return what is known of a session as it opens."""
+    path = config.conf_source  # recorded relative to the project where it lies in it: it means the same in a clone
     return SessionRecord(
         session_id=new_id(),
         project=project.project_name,
@@ -73,7 +74,7 @@ def session_record(
         project_root=str(project.root),
         env=config.env,
         start=datetime.now(UTC),
-        conf_source=_relative(config.conf_source, project.root),
+        conf_source=path.relative_to(project.root).as_posix() if path.is_relative_to(project.root) else str(path),
         extra_params=dict(extra_params),
         started_by=origin.started_by,
         invocation=dict(origin.invocation),
@@ -116,8 +117,3 @@ def installed_version(package_name: str) -> str | None:
     """Return the version that a loaded package says it has."""
     said = getattr(sys.modules.get(package_name), "__version__", None)
     return said if isinstance(said, str) else None
-
-
-def _relative(path: Path, root: Path) -> str:
-    """A path as it is recorded: one in the project relative to it, so that it means the same in another clone."""
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)

@@ -79,7 +79,7 @@ def reload_project(
     """
     __tracebackhide__ = True
     interrupts = Interrupts()
-    opening = Opening.of(save_on_close, env, extra_params, conf_source, origin)
+    opening = Opening(save_on_close, env, extra_params or {}, conf_source, origin)
     reload: _Reload | None = None
     try:
         with interrupts, _uncollected(), current.only_reload(interrupts.let_through):
@@ -87,8 +87,7 @@ def reload_project(
                 before = _Before.now()
                 before.refuse_under_a_run()
                 project = before.project_at(project_path)
-                reload = _Reload(before, project, opening, interrupts, full=full, names=names, imported=imported)
-                reload.publish = publish or reload.publish
+                reload = _Reload(before, project, opening, interrupts, full, names, imported, publish)
             reload.open()
     except KeyboardInterrupt:
         done = reload is not None and reload.is_done
@@ -116,80 +115,71 @@ class _TouchedTooLateError(Exception):
     """What modules hold that were not executed was changed, and what others have made from it is as it was."""
 
 
+@dataclass
 class _Reload:
     """One reload: finds what is stale, executes it, opens the session, and only then closes those before it."""
 
-    def __init__(
-        self,
-        before: _Before,
-        project: Project,
-        opening: Opening,
-        interrupts: Interrupts,
-        *,
-        full: bool,
-        names: MutableMapping[str, Any] | None,
-        imported: ImportedNames | None,
-    ) -> None:
-        self._before = before
-        self._project = project
-        self._opening = opening
-        self._interrupts = interrupts
-        self._full = full
+    before: _Before
+    project: Project
+    opening: Opening
+    interrupts: Interrupts
+    full: bool
+    names: MutableMapping[str, Any] | None
+    imported: ImportedNames | None
+    publish: Callable[[Session], object] | None
+    is_done: bool = False
+
+    def __post_init__(self) -> None:
         # Before anything is executed: an edit that comes later is seen by the next reload.
-        self._snapshot = before.snapshot_of(project)
-        self._names = names
-        self._imported = imported
-        self._inventory = before.inventory_of(project)
+        self._snapshot = self.before.snapshot_of(self.project)
+        self._inventory = self.before.inventory_of(self.project)
         self._outdated: frozenset[str] = frozenset()
-        self.publish: Callable[[Session], object] = id
-        self.is_done = False
 
     def open(self) -> None:
         """Open the new session, with its record, and close those before it."""
-        code = self._before.code_of(self._project)
+        code = self.before.code_of(self.project)
         if code is None:
-            code = LoadedCode(self._project, self._snapshot)
+            code = LoadedCode(self.project, self._snapshot)
             self._on_new_code(code, None, code.observe({}))
             return
         changes = code.changes(self._snapshot)
-        if not (changes.of_code or self._full or code.asks_session):
+        if not (changes.of_code or self.full or code.asks_session):
             self._on_the_same_code(code)
             return
         self._outdated = code.outdated_by(changes)
-        with self._interrupts.allowed():
-            observation = code.observe()
-            kept = self._kept_modules(code)
-            stale = None if self._full or code.asks_session else code.stale(changes, observation, kept)
-        while not self._on_new_code(code, stale, observation):  # all is as it was before, and more is known
-            with self._interrupts.allowed():
+        is_all = self.full or code.asks_session
+        is_done = False
+        while not is_done:  # where it is not, all is as it was before, and more is known
+            with self.interrupts.allowed():
                 observation = code.observe()
-                stale = code.stale(changes, observation, kept)
+                stale = None if is_all else code.stale(changes, observation, self._kept_modules(code))
+            is_done = self._on_new_code(code, stale, observation)
 
     def _on_the_same_code(self, code: LoadedCode) -> None:
-        with unchanged_on_failure(), self._prepared() as session, self._interrupts.allowed():
+        with unchanged_on_failure(), self._prepared() as session, self.interrupts.allowed():
             session.adopt(code.pipelines)
             self._load_context(session)
-            self._before.refuse_under_a_run()
+            self.before.refuse_under_a_run()
         code.snapshot = self._snapshot
-        earlier = self._before.rebinding()
+        earlier = self.before.rebinding()
         self._finish(session, code, {}, Rebinding(lost=earlier.lost, left=earlier.left))
 
     def _on_new_code(self, code: LoadedCode, stale: Collection[str] | None, observation: Observation) -> bool:
         """Load new code and open the session on it; False if more must be executed for that: all is as it was."""
         observation.go_on_without(stale)
-        replaced = self._before.project if self._before.project != self._project else None
+        replaced = self.before.project if self.before.project != self.project else None
         try:
             with (
-                Load(self._project, replaced, code.finder, observation, stale, self._kept_modules(code)) as load,
+                Load(self.project, replaced, code.finder, observation, stale, self._kept_modules(code)) as load,
                 self._prepared() as session,
-                self._interrupts.allowed(),
+                self.interrupts.allowed(),
             ):
                 with observation.reads.noted(), current.creating_pipelines(code.created) as created:
                     pipelines = session.pipelines
                 self._load_context(session, load.stale)
                 self._execute_rest(load, session)
                 plans = self._plan_rebinding(load, session)
-                self._before.refuse_under_a_run()  # one may have been started by another thread meanwhile
+                self.before.refuse_under_a_run()  # one may have been started by another thread meanwhile
                 touched = observation.touched()
                 if code.is_touched_too_late(observation, touched):
                     raise _TouchedTooLateError
@@ -216,33 +206,35 @@ class _Reload:
         as_before: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         """Hand out the new session, close those before it, and open its record."""
-        self.publish(self.session)
+        if self.publish is not None:
+            self.publish(self.session)
         self.is_done = True
-        if self._before.sessions:
+        if self.before.sessions:
             with as_before():
-                self._before.close(self._interrupts)
+                for earlier in reversed(self.before.sessions):
+                    _close(earlier, self.interrupts)
         session.begin()
         session.snapshot = self._snapshot
-        changes = compare_opened(self._inventory, Inventory.of(session, code), executed, rebinding)
+        changes = compare_opened(self._inventory, _inventory(session, code), executed, rebinding)
         session.changes = replace(changes, doubled=code.doubled())
         code.rebinding = rebinding
 
     def _execute_rest(self, load: Load, session: SessionCore) -> None:
         """Execute stale modules that no import has reached, if somebody holds them, and those that are there again."""
-        if self._names is None:
+        if self.names is None:
             load.execute_rest()
         else:
-            held = held_modules(self._names, load.stale, self._imported, _in_memory(session)) if load.rest else set()
-            load.execute_rest(held | self._before.rebinding().lost_modules)
+            held = held_modules(self.names, load.stale, self.imported, _in_memory(session)) if load.rest else set()
+            load.execute_rest(held | self.before.rebinding().lost_modules)
 
     def _plan_rebinding(self, load: Load, session: SessionCore) -> list[RebindingPlan]:
         """Plan what names are to be bound to: those of the notebook, then those of modules beside the project.
 
         Also which instances are to be moved to the classes of now: of the names, and in the catalog's memory.
         """
-        names = self._names if self._names is not None else {}
-        modules, earlier = load.modules, self._before.rebinding()
-        plans = [plan_rebinding(names, load.stale, modules, self._imported, earlier, _in_memory(session))]
+        names = self.names if self.names is not None else {}
+        modules, earlier = load.modules, self.before.rebinding()
+        plans = [plan_rebinding(names, load.stale, modules, self.imported, earlier, _in_memory(session))]
         if load.stale:
             is_own = ImportedNames(lambda *_: 1)  # a number there is not followed: nobody saw where it came from
             plans += [
@@ -254,7 +246,7 @@ class _Reload:
 
     def _kept_modules(self, code: LoadedCode) -> set[str]:
         """Return the loaded modules that ``RELOAD_KEEP`` names, and those below them."""
-        names = reload_keep(self._project)
+        names = reload_keep(self.project)
         if not names:
             return set()
         return {name for name in code.modules() if f"{name}.".startswith(tuple(f"{each}." for each in names))}
@@ -269,23 +261,20 @@ class _Reload:
             return Session(core)
 
         try:
-            with self._interrupts.allowed():
-                settings = make_current(self._project)
-                conf_source = conf_source_of(self._opening.conf_source, settings, self._project).absolute()
+            with self.interrupts.allowed():
+                settings = make_current(self.project)
+                conf_source = conf_source_of(self.opening.conf_source, settings, self.project).absolute()
                 self._snapshot = self._snapshot.with_conf_source(conf_source)
-                memo, files = self._before.memo(self._project, self._snapshot)
-                self.session = self._opening.prepare(make, self._project, settings, memo, files)
+                memo, files = self.before.memo(self.project, self._snapshot)
+                self.session = self.opening.prepare(make, self.project, settings, memo, files)
             yield made[0]
         except BaseException:
             for session in made:
-                _close(session, self._interrupts)
+                _close(session, self.interrupts)
             raise
 
     def _load_context(self, session: SessionCore, replaced: Collection[str] = ()) -> None:
-        live = None if self._full else self._before.live_catalog(session)
-        if live is not None:
-            session.inherit(live, replaced)
-        session.load_context()
+        session.load_context(None if self.full else self.before.live_catalog(session), replaced)
 
 
 def _close(session: SessionCore, interrupts: Interrupts) -> None:
@@ -302,6 +291,10 @@ def _in_memory(session: SessionCore) -> list[Holding]:
         Holding(f"{name} (catalog)", data, partial(catalog.replace_in_memory, name))
         for name, data in catalog.in_memory().items()
     ]
+
+
+def _inventory(session: SessionCore, code: LoadedCode | None) -> Inventory:
+    return Inventory.of(session.load_context(), session.pipelines, code, session.as_recorded)
 
 
 def _tell_way_out(error: ProjectCodeError, module: str | None, code: LoadedCode) -> None:
@@ -371,8 +364,8 @@ class _Before:
         for by_reload in (True, False):
             for session in reversed(self.sessions):
                 same = (session.project, session.env, session.conf_source) == (new.project, new.env, new.conf_source)
-                if same and session.is_loaded and (session.snapshot is not None) is by_reload:
-                    return session.catalog
+                if same and session.loaded_catalog is not None and (session.snapshot is not None) is by_reload:
+                    return session.loaded_catalog
         return None
 
     def inventory_of(self, project: Project) -> Inventory | None:
@@ -380,24 +373,15 @@ class _Before:
         last = self._last_on(project)
         if last is None:
             return None
+        code = self.code
         try:
-            return Inventory.of(
-                last, self.code if self.code is not None and self.code.project.root == project.root else None
-            )
+            return _inventory(last, code if code is not None and code.project.root == project.root else None)
         except ProjectError:  # what it can't load now, it never had
             return None
 
     def rebinding(self) -> Rebinding:
         """Return what the reload before has done to names and instances, and what it has found to be gone."""
-        by_reload = [session.changes.names for session in self.sessions if session.changes is not None]
-        if by_reload:
-            return by_reload[-1]
-        return self.code.rebinding if self.code is not None else Rebinding()  # the session was closed by hand
-
-    def close(self, interrupts: Interrupts) -> None:
-        """Close the sessions, the one opened last first; an interrupt ends what goes on, and the rest is closed."""
-        for session in reversed(self.sessions):
-            _close(session, interrupts)
+        return self.code.rebinding if self.code is not None else Rebinding()
 
     def _last_on(self, project: Project) -> SessionCore | None:
         return next((each for each in reversed(self.sessions) if each.project.root == project.root), None)

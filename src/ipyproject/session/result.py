@@ -20,9 +20,11 @@ class RunResult(Mapping[str, Any]):
     Outputs that live in memory are kept as the run left them. Those that the catalog stores are loaded when they are
     asked for, in this run's version where they are versioned.
 
-    Args:
+    Attributes:
         record: The run's record.
         nodes: A record per node, in the order in which they ended.
+
+    Args:
         names: Names of the outputs.
         in_memory: Data of those that live in memory.
         catalog: Loads the others.
@@ -36,8 +38,8 @@ class RunResult(Mapping[str, Any]):
         in_memory: Mapping[str, Any],
         catalog: Catalog,
     ) -> None:
-        self._record = record
-        self._nodes = nodes
+        self.record = record
+        self.nodes = nodes
         self._names = dict.fromkeys(names)
         self._in_memory = in_memory
         self._catalog = catalog
@@ -45,33 +47,23 @@ class RunResult(Mapping[str, Any]):
     @property
     def run_id(self) -> str:
         """The run's id, which is the version under which versioned datasets were saved."""
-        return self._record.run_id
+        return self.record.run_id
 
     @property
     def status(self) -> str:
         """How the run ended."""
-        return self._record.status
-
-    @property
-    def record(self) -> RunRecord:
-        """The run's record."""
-        return self._record
-
-    @property
-    def nodes(self) -> tuple[NodeRecord, ...]:
-        """A record per node, in the order in which they ended."""
-        return self._nodes
+        return self.record.status
 
     @property
     def timings(self) -> dict[str, float]:
         """Node name -> seconds, from the first load to the last save."""
-        return {node.name: node.duration for node in self._nodes}
+        return {node.name: node.duration for node in self.nodes}
 
     @property
     def duration(self) -> float:
         """Seconds that the run took."""
-        end = self._record.end or self._record.start
-        return max(0.0, (end - self._record.start).total_seconds())  # clocks are set back
+        end = self.record.end or self.record.start
+        return max(0.0, (end - self.record.start).total_seconds())  # clocks are set back
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._names:
@@ -92,5 +84,5 @@ class RunResult(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         outputs = ", ".join(self._names) or "none"
-        nodes = f"{len(self._nodes)} node{'' if len(self._nodes) == 1 else 's'}"
+        nodes = f"{len(self.nodes)} node{'' if len(self.nodes) == 1 else 's'}"
         return f"RunResult({self.status}, {nodes}, {self.duration:.2f} s, outputs: {outputs})"

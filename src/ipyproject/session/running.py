@@ -98,9 +98,34 @@ class RunRequest:
             runner_options=runner_options(runner),
             extra_params=dict(self.extra_params),
         )
-        run = _Run(record, pipeline, self._catalog(core, run_id), runner, self.keep)
+        catalog = self._catalog(core, run_id)
         with MaskedErrors(core.masker, self.extra_params), current.running(core.session), core.book.in_run(run_id):
-            return run.execute(core)
+            return self._execute(core, record, pipeline, catalog, runner)
+
+    def _execute(
+        self, core: SessionCore, record: RunRecord, pipeline: Pipeline, catalog: Catalog, runner: Runner
+    ) -> RunResult:
+        """Run the nodes, with the run's record and hooks around them."""
+        __tracebackhide__ = True
+        run_id, book, hooks, session = record.run_id, core.book, core.hooks, core.session
+        in_memory = frozenset(name for name in pipeline.outputs if catalog.is_in_memory(name))
+        collector = _Collector(run_id, book, in_memory)
+        about = {"run_id": run_id, "pipeline": pipeline, "catalog": catalog, "session": session}
+        try:
+            book.run_started(record)
+            hooks.call("before_pipeline_run", **about)
+            runner.run(pipeline, catalog, session=session, hooks=hooks, listener=collector, keep=self.keep)
+        except BaseException as error:
+            book.run_ended(run_id, error)
+            if isinstance(error, KeyboardInterrupt):
+                _logger.warning("Run %s was interrupted %s.", run_id, collector.interrupted_in())
+            hooks.call("on_pipeline_error", error=error, **about)
+            raise
+        record = book.run_ended(run_id, None)
+        names = tuple(sorted(pipeline.outputs))
+        result = RunResult(record, tuple(collector.nodes), names, collector.outputs, catalog)
+        hooks.call("after_pipeline_run", run_result=result, **about)
+        return result
 
     def _check_inputs(self, pipeline: Pipeline, core: SessionCore) -> None:
         """Refuse data for a dataset that nobody knows: misspelt, it would be left out without a word."""
@@ -170,50 +195,3 @@ class RunRequest:
         if self.inputs:
             asked_for["inputs"] = sorted(self.inputs)
         return asked_for
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """Everything that one run needs.
-
-    Attributes:
-        record: Its record as it starts.
-        pipeline: The nodes to run.
-        catalog: The run's view of the live catalog.
-        runner: Executes them.
-        keep: As in :meth:`ipyproject.runners.Runner.run`.
-    """
-
-    record: RunRecord
-    pipeline: Pipeline
-    catalog: Catalog
-    runner: Runner
-    keep: bool | Collection[str]
-
-    def execute(self, core: SessionCore) -> RunResult:
-        """Run it, with its record and the run's hooks around it.
-
-        Raises:
-            Exception: Whatever a node or a hook raises, once it is on record.
-        """
-        __tracebackhide__ = True
-        run_id, pipeline, catalog = self.record.run_id, self.pipeline, self.catalog
-        book, hooks, session = core.book, core.hooks, core.session
-        in_memory = frozenset(name for name in pipeline.outputs if catalog.is_in_memory(name))
-        collector = _Collector(run_id, book, in_memory)
-        about = {"run_id": run_id, "pipeline": pipeline, "catalog": catalog, "session": session}
-        try:
-            book.run_started(self.record)
-            hooks.call("before_pipeline_run", **about)
-            self.runner.run(pipeline, catalog, session=session, hooks=hooks, listener=collector, keep=self.keep)
-        except BaseException as error:
-            book.run_ended(run_id, error)
-            if isinstance(error, KeyboardInterrupt):
-                _logger.warning("Run %s was interrupted %s.", run_id, collector.interrupted_in())
-            hooks.call("on_pipeline_error", error=error, **about)
-            raise
-        record = book.run_ended(run_id, None)
-        names = tuple(sorted(pipeline.outputs))
-        result = RunResult(record, tuple(collector.nodes), names, collector.outputs, catalog)
-        hooks.call("after_pipeline_run", run_result=result, **about)
-        return result

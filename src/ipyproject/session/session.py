@@ -73,7 +73,7 @@ class Session(Facade):
         # What opening and running need is imported when a session is opened.
         from ipyproject.session.opening import Opening, open_session
 
-        return open_session(cls, Opening.of(save_on_close, env, extra_params, conf_source, origin), project_path)
+        return open_session(cls, Opening(save_on_close, env, extra_params or {}, conf_source, origin), project_path)
 
     @classmethod
     def replay(
