@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 
 import pytest
 
@@ -79,6 +80,9 @@ def test_strict_and_what_a_run_wrote(project):
         (project.root / "data/more.csv").touch()
     assert git(project, "status", "--porcelain", "-uall")
     with Session.replay("latest", project.root, strict=True) as replay:
+        until = time.monotonic() + 30  # git is asked beside the run
+        while "dirty" not in replay.session.record.git and time.monotonic() < until:
+            time.sleep(0.01)
         assert replay.session.record.git["dirty"] is False
     with Session.replay("latest", project.root, strict=True) as replay:
         assert [each for each in replay.differences if each.section == "code"] == []
