@@ -119,11 +119,12 @@ class _Reader:
                 case (ast.Attribute() | ast.Name()) as node:
                     pending += self._chain(node)
                 case node if not self._by_text(node):
-                    for value in vars(node).values():
-                        if isinstance(value, list):
-                            pending += [item for item in value if isinstance(item, ast.AST)]
-                        elif isinstance(value, ast.AST) and not isinstance(value, _NAMELESS):
-                            pending.append(value)
+                    # By its fields: tools hang attributes of their own on nodes, and some nodes are shared by all trees.
+                    for value in [getattr(node, field, None) for field in node._fields]:
+                        inner = value if isinstance(value, list) else [value]
+                        pending += [
+                            each for each in inner if isinstance(each, ast.AST) and not isinstance(each, _NAMELESS)
+                        ]
 
     def _import(self, node: ast.Import) -> None:
         for alias in node.names:
