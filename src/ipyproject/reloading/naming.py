@@ -119,7 +119,7 @@ class _Reader:
                 case (ast.Attribute() | ast.Name()) as node:
                     pending += self._chain(node)
                 case node if not self._by_text(node):
-                    # By its fields: tools hang attributes of their own on nodes, and some nodes are shared by all trees.
+                    # By its fields: tools hang attributes of their own on nodes, some of which all trees share.
                     for value in [getattr(node, field, None) for field in node._fields]:
                         inner = value if isinstance(value, list) else [value]
                         pending += [
