@@ -282,3 +282,17 @@ def test_functions_of_classes_and_nested_classes():
     names = {"B": before["m"].A.B, "f": before["m"].A.f}
     assert rebind(names, before, after).rebound == ("B", "f")
     assert (names["B"].v, names["f"](None)) == (2, 2)
+
+
+def test_what_a_module_that_stays_defines(make_project):
+    """A class of a module that was not executed again is what it was, whatever an executed one imports by its name now."""
+    one, other = "class K: ...\n", "class K: other = 1\n"
+    project = make_project(
+        {"src/shop/b.py": other, "src/shop/c.py": one, "src/shop/hooks.py": "from shop.c import K\n"}
+    )
+    project.write({"src/shop/settings.py": "import shop.b, shop.c, shop.hooks\n"})
+    reload_project(project.root)
+    kept, names = sys.modules["shop.c"].K, {"mine": sys.modules["shop.c"].K}
+    project.write({"src/shop/hooks.py": "from shop.b import K\n"})
+    reload_project(names=names)
+    assert names["mine"] is kept is sys.modules["shop.c"].K

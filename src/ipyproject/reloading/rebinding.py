@@ -281,7 +281,7 @@ class _Homes:
         kind = type(value)  # not isinstance(): a proxy answers for something else, or raises
         if issubclass(kind, (ModuleType, *SHARED)) or (attribute.startswith("__") and attribute.endswith("__")):
             return False
-        return not issubclass(kind, _DEFINED) or value.__module__ in self._before or value.__module__ in self._after
+        return not issubclass(kind, _DEFINED) or value.__module__ in self._before
 
     def _defined(self, value: Any) -> list[Home]:
         """Return where a function or a class was defined that no module holds under a name of its own."""
