@@ -7,6 +7,10 @@ import threading
 from contextlib import contextmanager
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)  # how long an example takes says nothing on a busy machine
+settings.load_profile("untimed")
 
 pytest_plugins = ["ipyproject.testing"]
 
