@@ -455,6 +455,8 @@ def _is_at_home(value: Any, qualname: str, home: str) -> bool:
     """Whether a module has a function or a class under its own name, or in a class of its own."""
     top, _, rest = qualname.partition(".")
     found = (attributes_of(sys.modules.get(home)) or {}).get(top)
+    if type(found) in (classmethod, staticmethod):  # as typing has what all its protocols share
+        found = found.__func__
     return found is value or ("<locals>" not in rest and rest != "" and issubclass(type(found), type))
 
 
