@@ -199,7 +199,7 @@ def test_module_objects():
 
     class Proxy:
         def __getattr__(self, name):
-            raise RuntimeError
+            raise AttributeError(name) if name == "__spec__" else RuntimeError  # an import looks for that
 
     before = {"p": module("p", "", __path__=[]), "p.a": module("p.a", "x = 1"), "q": Proxy()}
     before["p"].a = before["p.a"]

@@ -271,8 +271,10 @@ class _Look:
         self._see(method.__func__)
 
     def enter_wrapper(self, wrapper: Any) -> None:
-        self._see(wrapper.__func__)
-        self._see(wrapper.__dict__)
+        if not self._is_librarys(wrapper):  # as what typing's protocols share
+            self._see(wrapper.__func__)
+            copied = functools.WRAPPER_ASSIGNMENTS  # the function's
+            self._items([part for item in wrapper.__dict__.items() if item[0] not in copied for part in item])
 
     def enter_property(self, value: property) -> None:
         for part in (value.fget, value.fset, value.fdel):
@@ -455,8 +457,6 @@ def _is_at_home(value: Any, qualname: str, home: str) -> bool:
     """Whether a module has a function or a class under its own name, or in a class of its own."""
     top, _, rest = qualname.partition(".")
     found = (attributes_of(sys.modules.get(home)) or {}).get(top)
-    if type(found) in (classmethod, staticmethod):  # as typing has what all its protocols share
-        found = found.__func__
     return found is value or ("<locals>" not in rest and rest != "" and issubclass(type(found), type))
 
 
