@@ -34,7 +34,7 @@ from ipyproject.history import (
     open_store,
     process_info,
 )
-from ipyproject.history.store import Comparison
+from ipyproject.history.stores.store import Comparison
 from ipyproject.testing import FILES
 
 if TYPE_CHECKING:

@@ -46,7 +46,7 @@ OURS = Tool(
     opens_projects=True,
     preloaded=(
         *("ipyproject.notebook.magics", "ipyproject.notebook.extension", "ipyproject.pipeline", "ipyproject.hooks"),
-        *("ipyproject.history.sqlite", "rich.console", "rich.table", "tomli", "yaml", "subprocess"),
+        *("ipyproject.history.stores.sqlite", "rich.console", "rich.table", "tomli", "yaml", "subprocess"),
     ),
     files={"pyproject.toml": f"{_PYPROJECT}[tool.ipyproject]\n"},
 )

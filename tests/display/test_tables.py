@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ipyproject.display.sessions import render_differences, render_session, render_sessions
 from ipyproject.display.tables import Table, table_html, table_text
 from ipyproject.history import Difference, open_history
-from ipyproject.history.questions import SessionHistory
+from ipyproject.history.questions.asking import SessionHistory
 
 ID = "2026-11-22T18.42.29.509353Z-db39c5"
 HEADERS = ("id", "status", "runs", "params")

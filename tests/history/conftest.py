@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from ipyproject.history import NodeRecord, Recorder, RunRecord, SessionRecord, Status, new_id, open_store, process_info
-from ipyproject.history.idle import close_idle_store
+from ipyproject.history.stores.idle import close_idle_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ import os, sys, time, warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from ipyproject.history import *
-from ipyproject.history.process import process_token
+from ipyproject.history.facts.process import process_token
 
 location = sys.argv[1] if "://" in sys.argv[1] else Path(sys.argv[1])
 

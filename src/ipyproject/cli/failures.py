@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from ipyproject.errors import ProjectError, format_error
-from ipyproject.history.tracebacks import trimmed_traceback
+from ipyproject.history.facts.tracebacks import trimmed_traceback
 from ipyproject.session.facade import core_of
 
 if TYPE_CHECKING:

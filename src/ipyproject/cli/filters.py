@@ -8,7 +8,7 @@ import click
 
 from ipyproject.cli.options import TextType
 from ipyproject.history import SessionFilter, Status, moment
-from ipyproject.history.conditions import parameter_filter
+from ipyproject.history.questions.conditions import parameter_filter
 
 if TYPE_CHECKING:
     from collections.abc import Callable

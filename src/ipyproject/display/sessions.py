@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ipyproject.history import NodeRecord, RunRecord, SessionRecord
-    from ipyproject.history.comparison import Difference
-    from ipyproject.history.questions import SessionHistory
+    from ipyproject.history.questions.asking import SessionHistory
+    from ipyproject.history.questions.comparison import Difference
     from ipyproject.session import Replay, Session
 
 NONE = "-"

@@ -1,13 +1,12 @@
 """The record of sessions and runs: what was opened, with what, what ran, and how it ended."""
 
-from ipyproject.history.capture import process_info
-from ipyproject.history.comparison import ABSENT, Difference, compare_sessions, flattened
+from ipyproject.history.facts.capture import process_info
 from ipyproject.history.ids import new_id
 from ipyproject.history.moments import moment
-from ipyproject.history.opening import open_store
-from ipyproject.history.project_store import open_history, store_location
-from ipyproject.history.questions import SessionHistory, SessionList, compare, session, sessions
-from ipyproject.history.recorder import BaseRecorder, NullRecorder, Recorder
+from ipyproject.history.questions.asking import SessionHistory, SessionList, compare, session, sessions
+from ipyproject.history.questions.comparison import ABSENT, Difference, compare_sessions, flattened
+from ipyproject.history.questions.project import open_history, store_location
+from ipyproject.history.recording.recorder import BaseRecorder, NullRecorder, Recorder
 from ipyproject.history.records import (
     ErrorRecord,
     MetricRecord,
@@ -18,7 +17,8 @@ from ipyproject.history.records import (
     Status,
     as_document,
 )
-from ipyproject.history.store import Comparison, HistoryWarning, SessionFilter, Store
+from ipyproject.history.stores.opening import open_store
+from ipyproject.history.stores.store import Comparison, HistoryWarning, SessionFilter, Store
 
 __all__ = [
     "ABSENT",

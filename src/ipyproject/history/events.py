@@ -22,7 +22,7 @@ from ipyproject.history.values import ParameterDocument, jsonable
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ipyproject.history.store import Store
+    from ipyproject.history.stores.store import Store
 
 Reader: TypeAlias = "Callable[[Any], Any]"
 

@@ -223,7 +223,7 @@ class ProjectMagics(Magics):
         self.shell.push(dict(zip(NAMES, (session, context, context.catalog, session.pipelines), strict=True)))
 
     def _origin(self, magic_line: str) -> Origin:
-        from ipyproject.history.environment import notebook_name
+        from ipyproject.history.facts.environment import notebook_name
         from ipyproject.session import Origin
 
         name = notebook_name(self.shell.user_ns)

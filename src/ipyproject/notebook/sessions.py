@@ -9,7 +9,7 @@ from IPython.core.error import UsageError
 
 from ipyproject.display.sessions import render_differences, render_session, render_sessions
 from ipyproject.history import SessionFilter, SessionHistory, Status, compare_sessions, moment, open_history
-from ipyproject.history.conditions import parameter_filter
+from ipyproject.history.questions.conditions import parameter_filter
 from ipyproject.notebook.arguments import split_line
 
 if TYPE_CHECKING:

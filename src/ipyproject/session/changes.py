@@ -7,7 +7,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.history import ABSENT, flattened
-from ipyproject.history.comparison import differences
+from ipyproject.history.questions.comparison import differences
 from ipyproject.reloading import Rebinding
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ipyproject import current
 from ipyproject.context import Context, FrozenParams, build_catalog
 from ipyproject.errors import ProjectError, SessionError, format_error
-from ipyproject.history.packages import start_installed_packages
+from ipyproject.history.facts.packages import start_installed_packages
 from ipyproject.history.values import jsonable
 from ipyproject.hooks import HookManager
 from ipyproject.importing import project_code_errors
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ipyproject.catalog import Catalog
     from ipyproject.config import ConfigLoader
     from ipyproject.current import SessionInfo
-    from ipyproject.history.background import Finding
+    from ipyproject.history.facts.background import Finding
     from ipyproject.masking import Masker
     from ipyproject.memo import Memo
     from ipyproject.project import Project

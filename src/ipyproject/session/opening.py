@@ -13,8 +13,8 @@ from ipyproject.bootstrap import make_current, unchanged_on_failure
 from ipyproject.config import ConfigLoader
 from ipyproject.errors import ConfigError
 from ipyproject.history import NullRecorder, Recorder
-from ipyproject.history.environment import recorded_environment
-from ipyproject.history.project_store import store_location
+from ipyproject.history.facts.environment import recorded_environment
+from ipyproject.history.questions.project import store_location
 from ipyproject.masking import Masker
 from ipyproject.memo import Memo
 from ipyproject.project import find_project, read_project

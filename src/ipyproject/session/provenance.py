@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.history import SessionRecord, new_id, process_info
-from ipyproject.history.environment import recorded_environment
-from ipyproject.history.git import git_state, start_git_state
+from ipyproject.history.facts.environment import recorded_environment
+from ipyproject.history.facts.git import git_state, start_git_state
 from ipyproject.history.values import jsonable
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ipyproject.config import ConfigLoader
-    from ipyproject.history.background import Finding
-    from ipyproject.history.git import GitState
+    from ipyproject.history.facts.background import Finding
+    from ipyproject.history.facts.git import GitState
     from ipyproject.project import Project
     from ipyproject.runners import Runner
     from ipyproject.session.origin import Origin

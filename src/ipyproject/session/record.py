@@ -10,9 +10,9 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.history import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, Status
-from ipyproject.history.background import Finding
-from ipyproject.history.masking import MaskingRecorder, masked_error, masked_record
-from ipyproject.history.tracebacks import trimmed_traceback
+from ipyproject.history.facts.background import Finding
+from ipyproject.history.facts.tracebacks import trimmed_traceback
+from ipyproject.history.recording.masking import MaskingRecorder, masked_error, masked_record
 from ipyproject.history.values import ParameterDocument
 from ipyproject.session.frozen import frozen
 

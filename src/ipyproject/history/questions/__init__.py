@@ -1,0 +1,1 @@
+"""What is asked of the record, for notebooks, scripts and the command line."""

@@ -1,0 +1,1 @@
+"""How a session is taken down: in its store, or in a file beside it while the store fails."""

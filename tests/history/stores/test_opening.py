@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ipyproject import history
+from ipyproject.errors import HistoryError
+from ipyproject.history import HistoryWarning, Recorder, Status, open_store, process_info
+from ipyproject.history.events import Event
+from ipyproject.history.stores.idle import close_idle_store
+from ipyproject.history.stores.locations import sqlite_path, without_password
+from ipyproject.history.stores.opening import open_for_reading, spool_of
+
+
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        ("history.db", "/root/history.db"),
+        ("a/history.db", "/root/a/history.db"),
+        ("/a/history.db", "/a/history.db"),
+        (Path("/a/history.db"), "/a/history.db"),
+        ("sqlite:///a/history.db", "/root/a/history.db"),
+        ("sqlite:////a/history.db", "/a/history.db"),
+        ("sqlite:///~/history.db", str(Path("~/history.db").expanduser())),
+        ("SQLITE:///a.db", "/root/a.db"),
+    ],
+)
+def test_where_a_store_is(location, expected) -> None:
+    """A path or an URL; relative ones start at the root."""
+    assert sqlite_path(location, root=Path("/root")) == Path(expected)
+
+
+@pytest.mark.parametrize(
+    ("location", "message"),
+    [
+        ("oracle://me:secret@host/db", "no kind of session store called 'oracle'"),
+        ("sqlite://history.db", "three slashes"),
+        ("sqlite:///", "three slashes"),
+    ],
+)
+def test_what_is_no_store(location, message) -> None:
+    """The message names the kind and never shows a password."""
+    with pytest.raises(HistoryError, match=message) as caught:
+        open_store(location)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("history.db", "history.db"),
+        ("sqlite:///a@b.db", "sqlite:///a@b.db"),
+        ("postgresql://host/db", "postgresql://host/db"),
+        ("postgresql://me@host:1/db", "postgresql://me@host:1/db"),
+        ("postgresql://me:secret@host/db?sslmode=require", "postgresql://me@host/db"),
+        ("POSTGRES://me:sec@ret@host/db", "postgres://me@host/db"),
+        ("postgresql://host/db?password=secret", "postgresql://host/db"),
+        ("postgresql://host/db?password=sec@ret", "postgresql://..."),
+        ("postgresql://me:sec/ret@host/db", "postgresql://..."),
+        ("postgresql://me:sec?ret@host/db", "postgresql://..."),
+        ("postgresql://me:sec#ret@host/db", "postgresql://..."),
+        ("postgresql:///db?host=/tmp", "postgresql:///db"),
+    ],
+)
+def test_how_a_location_is_shown(location, shown) -> None:
+    """Never with a password, also when it is not quoted as it should be."""
+    assert without_password(location) == shown
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("postgresql:///db?host=/a", "postgresql:///db?host=/b"),
+        ("postgresql:///db?host=/a", "postgresql:///db"),
+        ("postgresql://h/db?user=a", "postgresql://h/db?user=b"),
+        ("a.db", "b.db"),
+    ],
+)
+def test_no_two_stores_share_a_spool(one, other, tmp_path) -> None:
+    """What waits for one store never goes into another, also when they differ only in the query."""
+    spool_of(one, root=tmp_path).write("waiting", [])
+    assert spool_of(one, root=tmp_path).is_waiting()
+    assert not spool_of(other, root=tmp_path).is_waiting()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("postgresql://me:one@h/db", "postgresql://me:two@h/db"),
+        ("postgresql://me@h/db?password=one&sslmode=require", "postgresql://me@h/db?sslmode=require&password=two"),
+        ("postgresql://h/db?host=/a&sslpassword=one", "postgresql://h/db?host=/a"),
+    ],
+)
+def test_a_new_password_is_the_same_store(before, after, tmp_path) -> None:
+    """A session that could not be recorded with a wrong password is taken in with the right one."""
+    spool_of(before, root=tmp_path).write("waiting", [])
+    assert spool_of(after, root=tmp_path).is_waiting()
+
+
+@pytest.mark.parametrize("wrong", ["mysql://host/db", "sqlite://x", "postgresql://me:p@ss@wo/rd?x=@h/db"])
+@pytest.mark.parametrize("mended", [".ipyproject/history.db", "elsewhere.db", "postgresql://host/db"])
+def test_a_name_that_makes_no_sense(wrong, mended, tmp_path) -> None:
+    """What was meant for it waits for whatever store the project has next, and for no other project's."""
+    path = spool_of(wrong, root=tmp_path).write("waiting", [])
+    assert path.is_relative_to(tmp_path / ".ipyproject")
+    assert spool_of(mended, root=tmp_path).is_waiting()
+    assert not spool_of(mended, root=tmp_path / "other").is_waiting()
+
+
+def test_what_any_store_may_take_is_taken_once(tmp_path, live, shown, whole) -> None:
+    """Of two stores the first one gets it, also when it fails in the middle, and a session that goes on stays."""
+    with pytest.warns(HistoryWarning):
+        session = live(Recorder("mysql://host/db", root=tmp_path))
+    one, other = tmp_path / "one.db", tmp_path / "other.db"
+    with open_store(one) as store:
+        store.database.close()
+        with pytest.raises(sqlite3.ProgrammingError):
+            spool_of(one, root=tmp_path).take_in(store)
+    with open_store(other) as store:
+        assert spool_of(other, root=tmp_path).take_in(store) == 0
+    with open_store(one) as store:
+        assert spool_of(one, root=tmp_path).take_in(store) == 1
+        assert spool_of(one, root=tmp_path).take_in(store) == 0
+    assert (shown(one), shown(other)) == (whole(session), [])
+
+
+def test_what_any_store_may_take_while_it_is_written(tmp_path, a_session) -> None:
+    """The file of a session that is still open stays where it is."""
+    recorder = Recorder("mysql://host/db", root=tmp_path)
+    with pytest.warns(HistoryWarning):
+        recorder.session_opened(a_session())
+    with open_store(tmp_path / "one.db") as store:
+        assert spool_of(tmp_path / "one.db", root=tmp_path).take_in(store) == 0
+    assert recorder.spooled.exists()
+
+
+def test_readers_make_nothing(tmp_path) -> None:
+    """Where there is no store, there are no sessions, and neither a file nor a folder afterwards."""
+    location = tmp_path / ".ipyproject" / "history.db"
+    with open_for_reading(location) as store:
+        assert store.sessions() == []
+        assert store.location == str(location)
+        with pytest.raises(HistoryError, match="none recorded in .*history.db"):
+            store.session("latest")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_readers_take_in_what_waits(location, live, whole, shown) -> None:
+    """A record that was set aside is seen by the first who asks, and in the store from then on."""
+    location.mkdir(parents=True)
+    with pytest.warns(HistoryWarning):
+        session = live(Recorder(location))
+    location.rmdir()
+    with open_for_reading(location) as store:
+        assert [each.session_id for each in store.sessions()] == [session.session_id]
+    assert shown(location) == whole(session)
+
+
+def test_readers_that_may_not_write(location, live, tmp_path) -> None:
+    """They see what the store has."""
+    session = live(Recorder(location))
+    close_idle_store()
+    with closing(sqlite3.connect(location, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        spool = spool_of(location)
+        spool.write("waiting", [Event("session_closed", ("waiting", Status.COMPLETED, session.start, None))])
+        with open_for_reading(location) as store:
+            assert [each.session_id for each in store.sessions()] == [session.session_id]
+    assert spool.is_waiting()
+
+
+def test_importing_the_package_is_light() -> None:
+    """Neither sqlite3 nor anything outside the standard library comes with it."""
+    code = "import sys; old = set(sys.modules); import ipyproject.history; print(*set(sys.modules) - old)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert {name.partition(".")[0] for name in loaded} & {"sqlite3", "_sqlite3", "pandas", "yaml", "psycopg"} == set()
+
+
+def test_the_facade_names_what_there_is() -> None:
+    """Every public name exists, and the list is sorted."""
+    assert [name for name in history.__all__ if not hasattr(history, name)] == []
+    assert history.__all__ == sorted(history.__all__)
+
+
+def test_the_facts_of_this_process() -> None:
+    """They are filled in, and arguments may replace ``sys.argv``."""
+    facts = process_info(["ipyproject", "run"])
+    assert facts["command_line"] == ("ipyproject", "run")
+    assert facts["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert all(facts.values())

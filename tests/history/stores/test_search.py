@@ -1,0 +1,241 @@
+"""Which sessions are found, in what order; each kind of store passes the same tests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from operator import ge, lt, ne
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ipyproject.errors import HistoryError
+from ipyproject.history import SessionFilter, Status, new_id
+from ipyproject.history.stores.search import FEW
+from ipyproject.history.stores.store import Comparison
+
+
+def test_newest_first(store, five) -> None:
+    """Sessions come newest first, as many as asked for."""
+    newest_first = five[::-1]
+    assert store.sessions() == newest_first
+    assert store.sessions(2) == newest_first[:2]
+    assert store.sessions(0) == []
+    assert store.sessions(None) == newest_first
+
+
+def test_sessions_are_ordered_by_their_opening_not_by_their_arrival(store, a_session) -> None:
+    """One that was taken in later stands where it belongs, also among those of the same microsecond."""
+    records = [a_session(minute) for minute in (3, 1, 2, 2)]
+    for record in records:
+        store.session_opened(record)
+    assert [each.start for each in store.sessions()] == sorted((each.start for each in records), reverse=True)
+
+
+def test_sessions_by_env_project_and_time(store, a_session) -> None:
+    """Each filter alone, and together."""
+    records = [a_session(0, env="prod"), a_session(1), a_session(2, project="other"), a_session(3, env="prod")]
+    for record in records:
+        store.session_opened(record)
+
+    def found(**where: Any) -> list[int]:
+        return [records.index(each) for each in store.sessions(where=SessionFilter(**where))]
+
+    assert found(env="prod") == [3, 0]
+    assert found(project="other") == [2]
+    assert found(since=records[1].start) == [3, 2, 1]
+    assert found(until=records[1].start) == [0]
+    assert found(env="prod", since=records[1].start) == [3]
+    assert found(env="nowhere") == []
+
+
+def test_sessions_by_parameter(store, five) -> None:
+    """By the resolved parameters where they are known, else by those given at opening; text is no number."""
+    values: list[Any] = [0.3, "0.3", True, 1, None]
+    for record, value in zip(five, values, strict=True):
+        store.session_parameters(record.session_id, {"model": {"share": value, "seed": 7}, "tags": ["a", "b"]})
+
+    def found(params: dict[str, Any], **where: Any) -> list[int]:
+        return [
+            five.index(replace(each, parameters_hash=None))
+            for each in store.sessions(where=SessionFilter(params=params, **where))
+        ]
+
+    assert [found({"model": {"share": value}}) for value in values] == [[0], [1], [2], [3], [4]]
+    assert found({"model.share": 1.0}) == [3]
+    assert found({"model": {"seed": 7}}) == [4, 3, 2, 1, 0]
+    assert found({"model": {"seed": 7, "share": 1}}) == [3]
+    assert found({"tags": ["a", "b"], "model.seed": 7}, until=five[2].start) == [1, 0]
+    assert found({"tags": ["a"]}) == []
+    assert found({"model.seed": 8}) == []
+
+
+def test_sessions_by_the_parameters_given(store, a_session) -> None:
+    """Before the parameters are resolved a session is found by what was given at its opening."""
+    record = a_session(extra_params={"model": {"share": 0.3}})
+    store.session_opened(record)
+    assert store.sessions(where=SessionFilter(params={"model.share": 0.3})) == [record]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(st.data())
+def test_any_parameter_value_finds_its_session(store, a_session, data) -> None:
+    """Whatever the value, the session that has it is found by it, and reads it back as JSON holds it."""
+    leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.lists(st.integers())
+    value = data.draw(leaves)
+    record = a_session()
+    store.session_opened(record)
+    store.session_parameters(record.session_id, {"group": {"value": value}})
+    found = store.sessions(None, SessionFilter(params={"group": {"value": value}}))
+    assert record.session_id in [each.session_id for each in found]
+    if isinstance(value, (str, int, list)) or value is None:
+        assert store.parameters(record.session_id) == {"group": {"value": value}}
+
+
+@pytest.mark.parametrize(
+    ("key", "operator", "value", "expected"),
+    [
+        ("share", ">", 0.2, [3, 2]),
+        ("share", ">=", 0.2, [3, 2, 1]),
+        ("share", "<", 0.3, [1, 0]),
+        ("share", "<=", 0.3, [2, 1, 0]),
+        ("share", "!=", 0.2, [4, 3, 2, 0]),
+        ("share", "!=", "0.2", [4, 3, 2, 1, 0]),
+        ("share", "<", "b", [4]),
+        ("share", ">", True, None),
+        ("share", "<", [1], None),
+        ("share", "!=", {"a": 1, "b": 2}, None),
+        ("absent", "!=", 1, []),
+    ],
+)
+def test_sessions_by_comparing_a_parameter(store, five, key, operator, value, expected) -> None:
+    """Numbers are compared with numbers, texts with texts; what has no order is refused."""
+    for record, share in zip(five, [0.1, 0.2, 0.3, 2, "a"], strict=True):
+        store.session_parameters(record.session_id, {"model": {"share": share, "absent?": 1}})
+    where = SessionFilter(compare=[Comparison(f"model.{key}", operator, value)])
+    if expected is None:
+        with pytest.raises(HistoryError, match=f"model.{key} {operator}"):
+            store.sessions(where=where)
+    else:
+        found = [each.session_id for each in store.sessions(where=where)]
+        assert found == [five[number].session_id for number in expected]
+
+
+def test_an_unknown_comparison() -> None:
+    """The known ones are listed."""
+    with pytest.raises(HistoryError, match=r"(?s)'=~'.*<=, >, >="):
+        Comparison("a", "=~", 1)
+
+
+CONDITIONS = {
+    "env": st.sampled_from(["local", "prod"]),
+    "status": st.sampled_from([Status.COMPLETED, Status.FAILED]),
+    "project": st.sampled_from(["a", "b"]),
+    "pipeline": st.sampled_from(["x", "y"]),
+    "params": st.dictionaries(st.sampled_from(["p", "q"]), st.integers(0, 2), min_size=1),
+    "compare": st.lists(
+        st.builds(Comparison, st.sampled_from(["p", "q"]), st.sampled_from(["<", ">=", "!="]), st.integers(0, 2)),
+        min_size=1,
+        max_size=2,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def many():
+    """What many sessions consist of: env, status, project, pipeline, p, q."""
+    choices = product(["local", "prod"], [Status.COMPLETED, Status.FAILED], "ab", "xy", range(3), range(3))
+    return list(choices)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80, deadline=None)
+@given(where=st.fixed_dictionaries({}, optional=CONDITIONS), limit=st.sampled_from([3, None]))
+@pytest.mark.parametrize(("few", "glance"), [(FEW, 0), (2, 0), (2, 25), (2, 500)])
+def test_any_conditions_together(store, a_session, a_run, many, monkeypatch, few, glance, where, limit) -> None:
+    """Whichever condition drives, and found at a glance or not, they are those that a loop over all sessions finds."""
+    monkeypatch.setattr("ipyproject.history.stores.search.FEW", few)
+    monkeypatch.setattr("ipyproject.history.stores.search.GLANCE", glance)
+    if not store.sessions(1):
+        _fill(store, many, a_session, a_run)
+    fits = [number for number, each in enumerate(many) if _fits(each, **where)][::-1]
+    found = [int(each.session_id) for each in store.sessions(limit, SessionFilter(**where))]
+    assert found == fits[:limit]
+
+
+def _fill(store, many, a_session, a_run) -> None:
+    with store.batch():
+        for number, (env, status, project, pipeline, p, q) in enumerate(many):
+            record = a_session(number, session_id=f"{number:04}", env=env, project=project)
+            store.session_opened(record)
+            store.session_parameters(record.session_id, {"p": p, "q": q})
+            for _ in range(2):
+                store.run_started(a_run(record, selection={"pipeline": pipeline}))
+            store.session_closed(record.session_id, status, record.start)
+
+
+def _fits(session, *, params=None, compare=(), **equal) -> bool:
+    known = dict(zip(["env", "status", "project", "pipeline", "p", "q"], session, strict=True))
+    operators = {"<": lt, ">=": ge, "!=": ne}
+    return all(known[key] == value for key, value in [*equal.items(), *(params or {}).items()]) and all(
+        operators[each.operator](known[each.key], each.value) for each in compare
+    )
+
+
+@pytest.mark.parametrize("few", [FEW, 2])
+def test_frequent_values_that_never_met(store, five, monkeypatch, few) -> None:
+    """Those of different times, those that take turns, and one that is nowhere."""
+    monkeypatch.setattr("ipyproject.history.stores.search.FEW", few)
+    for number, record in enumerate(five):
+        store.session_parameters(record.session_id, {"late": number > 2, "early": number < 2, "odd": str(number % 2)})
+
+    def found(**params: Any) -> list[int]:
+        return [five.index(replace(each, parameters_hash=None)) for each in store.sessions(None, where(params))]
+
+    def where(params: dict[str, Any]) -> SessionFilter:
+        return SessionFilter(params=params)
+
+    assert found(late=True, early=True) == []
+    assert found(late=False, odd="0") == [2, 0]
+    assert found(late=True, early=False, odd="1") == [3]
+    assert found(late=False, early=False, odd="1") == []
+    assert found(late=False, absent=1) == []
+
+
+def test_sessions_by_pipeline(store, five, a_run) -> None:
+    """Sessions with at least one run of the pipeline, each once."""
+    for record, pipeline in [(five[0], "a"), (five[2], "a"), (five[2], "a"), (five[3], "b")]:
+        store.run_started(a_run(record, selection={"pipeline": pipeline}))
+    store.session_parameters(five[2].session_id, {"x": 1})
+    store.session_parameters(five[3].session_id, {"x": 1})
+    a = SessionFilter(pipeline="a")
+    assert [each.session_id for each in store.sessions(where=a)] == [five[2].session_id, five[0].session_id]
+    both = SessionFilter(pipeline="a", params={"x": 1})
+    assert [each.session_id for each in store.sessions(where=both)] == [five[2].session_id]
+
+
+def test_sessions_by_status(store, five) -> None:
+    """By the status as it is shown: a session whose process is gone counts as interrupted, not as open."""
+    store.session_closed(five[0].session_id, Status.COMPLETED, five[0].start)
+    store.session_closed(five[1].session_id, Status.INTERRUPTED, five[1].start)
+    gone = replace(five[2], session_id=new_id(), pid=2**22 + 1)
+    store.session_opened(gone)
+
+    def found(status: Status, limit: int | None = None) -> list[str]:
+        return [each.session_id for each in store.sessions(limit, SessionFilter(status=status))]
+
+    assert found(Status.COMPLETED) == [five[0].session_id]
+    assert found(Status.INTERRUPTED) == [gone.session_id, five[1].session_id]
+    assert found(Status.OPEN) == [each.session_id for each in five[:1:-1]]
+    assert found(Status.OPEN, 1) == [five[4].session_id]
+    assert found(Status.FAILED) == []
+
+
+def test_more_sessions_than_one_page(store, a_session) -> None:
+    """All are returned, each once."""
+    with store.batch():
+        for number in range(450):
+            store.session_opened(a_session(number))
+    assert len({each.session_id for each in store.sessions(None)}) == 450
+    assert len(store.sessions(300)) == 300
