@@ -42,6 +42,7 @@ def killed_at_random(start, seconds: float) -> list[list[str]]:
         process.wait(random.uniform(0, seconds))
     process.kill()
     told = process.stdout.read()
+    process.wait()  # what it had open is closed a moment before it is gone
     return [line.split() for line in told.splitlines(keepends=True) if line.endswith("\n")]
 
 
