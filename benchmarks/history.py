@@ -34,7 +34,16 @@ from ipyproject.history import (
     open_store,
     process_info,
 )
+from ipyproject.history.events import (
+    NodesFinished,
+    ParametersResolved,
+    RunFinished,
+    RunStarted,
+    SessionClosed,
+    SessionOpened,
+)
 from ipyproject.history.stores.store import Comparison
+from ipyproject.history.values import ParameterDocument
 from ipyproject.testing import FILES
 
 if TYPE_CHECKING:
@@ -80,13 +89,17 @@ def whole_session(location: Path | str, root: Path, facts: dict[str, Any], nodes
     now = datetime.now(UTC)
     session = SessionRecord(session_id=new_id(), start=now, **ABOUT, **facts)
     run = RunRecord(run_id=new_id(), session_id=session.session_id, start=now)
-    recorder.session_opened(session)
-    recorder.session_parameters(session.session_id, {"model": {f"parameter_{number}": number for number in range(10)}})
-    recorder.run_started(run)
+    recorder.record(SessionOpened(session))
+    recorder.record(
+        ParametersResolved(
+            session.session_id, ParameterDocument.of({"model": {f"parameter_{number}": number for number in range(10)}})
+        )
+    )
+    recorder.record(RunStarted(run))
     for node in nodes:
-        recorder.node_finished(run.run_id, node)
-    recorder.run_finished(run.run_id, Status.COMPLETED, now)
-    recorder.session_closed(session.session_id, Status.COMPLETED, now)
+        recorder.record(NodesFinished(run.run_id, (node,)))
+    recorder.record(RunFinished(run.run_id, Status.COMPLETED, now))
+    recorder.record(SessionClosed(session.session_id, Status.COMPLETED, now))
 
 
 def recorded_run(root: Path, nodes: int, times: int) -> tuple[float, float]:
@@ -114,13 +127,13 @@ def _nothing(data: object) -> object:
 def fill(store: Store, first: int, last: int, facts: dict[str, Any]) -> None:
     """Record the sessions with these numbers, each with ten parameters."""
     for begin in range(first, last, BATCH):
-        with store.batch():
+        with store.database.transaction():
             for number in range(begin, min(begin + BATCH, last)):
                 start = FIRST + timedelta(seconds=number)
                 name = f"{start:%Y-%m-%dT%H.%M.%S.%f}Z-{number:06x}"
-                store.session_opened(SessionRecord(session_id=name, start=start, **ABOUT, **facts))
-                store.session_parameters(name, parameters(number))
-                store.session_closed(name, Status.COMPLETED, start)
+                store.write([SessionOpened(SessionRecord(session_id=name, start=start, **ABOUT, **facts))])
+                store.write([ParametersResolved(name, ParameterDocument.of(parameters(number)))])
+                store.write([SessionClosed(name, Status.COMPLETED, start)])
 
 
 def parameters(number: int) -> dict[str, Any]:

@@ -12,7 +12,16 @@ import psycopg
 import pytest
 
 from ipyproject.history import NodeRecord, Recorder, RunRecord, SessionRecord, Status, new_id, open_store, process_info
+from ipyproject.history.events import (
+    NodesFinished,
+    ParametersResolved,
+    RunFinished,
+    RunStarted,
+    SessionClosed,
+    SessionOpened,
+)
 from ipyproject.history.stores.idle import close_idle_store
+from ipyproject.history.values import ParameterDocument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +36,7 @@ import os, sys, time, warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from ipyproject.history import *
+from ipyproject.history.events import *
 from ipyproject.history.facts.process import process_token
 
 location = sys.argv[1] if "://" in sys.argv[1] else Path(sys.argv[1])
@@ -132,7 +142,7 @@ def five(store, a_session):
     """Five sessions, a minute apart, oldest first."""
     records = [a_session(minute, session_id=f"2026-11-22T12.0{minute}.00.000000Z-{minute}abcde") for minute in range(5)]
     for record in records:
-        store.session_opened(record)
+        store.write([SessionOpened(record)])
     return records
 
 
@@ -165,15 +175,15 @@ def live(a_session, a_run, a_node):
     def live(recorder, count: int = 3, between=None):
         session = a_session()
         run = a_run(session)
-        recorder.session_opened(session)
-        recorder.session_parameters(session.session_id, {"a": 1})
-        recorder.run_started(run)
+        recorder.record(SessionOpened(session))
+        recorder.record(ParametersResolved(session.session_id, ParameterDocument.of({"a": 1})))
+        recorder.record(RunStarted(run))
         if between:
             between()
         for number in range(count):
-            recorder.node_finished(run.run_id, a_node(f"node {number}", number))
-        recorder.run_finished(run.run_id, Status.COMPLETED, run.start)
-        recorder.session_closed(session.session_id, Status.COMPLETED, session.start)
+            recorder.record(NodesFinished(run.run_id, (a_node(f"node {number}", number),)))
+        recorder.record(RunFinished(run.run_id, Status.COMPLETED, run.start))
+        recorder.record(SessionClosed(session.session_id, Status.COMPLETED, session.start))
         return session
 
     return live

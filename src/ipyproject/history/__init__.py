@@ -4,9 +4,9 @@ from ipyproject.history.facts.capture import process_info
 from ipyproject.history.ids import new_id
 from ipyproject.history.moments import moment
 from ipyproject.history.questions.asking import SessionHistory, SessionList, compare, session, sessions
-from ipyproject.history.questions.comparison import ABSENT, Difference, compare_sessions, flattened
+from ipyproject.history.questions.comparison import ABSENT, Difference, compare_sessions
 from ipyproject.history.questions.project import open_history, store_location
-from ipyproject.history.recording.recorder import BaseRecorder, NullRecorder, Recorder
+from ipyproject.history.recording.recorder import NullRecorder, Recorder
 from ipyproject.history.records import (
     ErrorRecord,
     MetricRecord,
@@ -19,10 +19,10 @@ from ipyproject.history.records import (
 )
 from ipyproject.history.stores.opening import open_store
 from ipyproject.history.stores.store import Comparison, HistoryWarning, SessionFilter, Store
+from ipyproject.history.values import flattened
 
 __all__ = [
     "ABSENT",
-    "BaseRecorder",
     "Comparison",
     "Difference",
     "ErrorRecord",

@@ -1,98 +1,213 @@
-"""What happens to a session, as values that can be written to a store now, or to a file and from there to a store."""
+"""What happens to a session, as values: made once, written to a store, or to a file and from there to a store."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import is_dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
+from collections import defaultdict
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ipyproject.history.records import (
-    ErrorRecord,
+    ERROR,
+    PLAIN,
+    STATUS,
+    TIME,
     MetricRecord,
     NodeRecord,
     RunRecord,
     SessionRecord,
-    Status,
     as_document,
     from_document,
 )
-from ipyproject.history.values import ParameterDocument, jsonable
+from ipyproject.history.values import ParameterDocument
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
-    from ipyproject.history.stores.store import Store
+    from ipyproject.history.records import ErrorRecord, Status
 
-Reader: TypeAlias = "Callable[[Any], Any]"
-
-
-def _of(kind: type[Any]) -> Reader:
-    return lambda document: from_document(kind, document)
+FORMAT = 1  # of an event's line; one that a later version of ours can't be read by this one gets a higher number
 
 
-def _all_of(kind: type[Any]) -> Reader:
-    return lambda documents: [from_document(kind, document) for document in documents]
+class NewerEventError(ValueError):
+    """A later version of ours wrote the event."""
 
 
-def _error(document: Mapping[str, Any] | None) -> ErrorRecord | None:
-    return None if document is None else ErrorRecord(**document)
+def _all_of(kind: type[Any], documents: Iterable[Mapping[str, Any]]) -> tuple[Any, ...]:
+    return tuple(from_document(kind, document) for document in documents)
 
 
-_ENDING = (str, Status, datetime.fromisoformat, _error)
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a session.
 
-# Each writing method of a store, with how its arguments are read back from JSON.
-READERS: dict[str, tuple[Reader, ...]] = {
-    "session_opened": (_of(SessionRecord),),
-    "session_described": (str, dict),
-    "session_parameters": (str, dict),
-    "session_packages": (str, dict),
-    "facts_logged": (str, dict),
-    "metrics_logged": (str, _all_of(MetricRecord)),
-    "session_closed": _ENDING,
-    "run_started": (_of(RunRecord),),
-    "nodes_finished": (str, _all_of(NodeRecord)),
-    "run_finished": _ENDING,
-}
+    Attributes:
+        may_wait: It may be written with others, a fraction of a second later; of two that are, `joined` makes one.
+        is_told_by_workers: A process that a run has started may tell it, too.
+    """
 
-
-class Event(NamedTuple):
-    """A call of one of a store's writing methods."""
-
-    kind: str
-    arguments: tuple[Any, ...]
-
-    def write_to(self, store: Store) -> None:
-        """Make the call."""
-        getattr(store, self.kind)(*self.arguments)
+    may_wait: ClassVar[bool] = False
+    is_told_by_workers: ClassVar[bool] = False
 
     def as_line(self) -> str:
-        """Return the event as one line of JSON."""
-        return json.dumps([self.kind, *(_written(each) for each in self.arguments)])
+        """Return the event as one line of JSON, without the line's end."""
+        return json.dumps({"format": FORMAT, "event": type(self).__name__} | as_document(self))
+
+    @property
+    def size(self) -> int:
+        """How many rows of a store it fills, roughly."""
+        return 1
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpened(Event):
+    """A session begins; from here on a killed process leaves a record."""
+
+    record: SessionRecord = field(metadata={"read": partial(from_document, SessionRecord)})
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDescribed(Event):
+    """Fields of a session's record were found later, such as ``git``."""
+
+    session_id: str = field(metadata=PLAIN)
+    details: Mapping[str, Any] = field(metadata={"of": SessionRecord})
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSeen(Event):
+    """The process of a session says that it is still there."""
+
+    session_id: str = field(metadata=PLAIN)
+    time: datetime = field(metadata=TIME)
+
+
+@dataclass(frozen=True, slots=True)
+class ParametersResolved(Event):
+    """The resolved parameters of a session are known; they were masked when the document was made."""
+
+    session_id: str = field(metadata=PLAIN)
+    parameters: ParameterDocument = field(metadata=PLAIN | {"read": ParameterDocument.of})
+
+    @property
+    def size(self) -> int:
+        """How many rows of a store it fills, roughly."""
+        return len(self.parameters.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class PackagesFound(Event):
+    """The installed distributions are known: name -> version."""
+
+    session_id: str = field(metadata=PLAIN)
+    packages: Mapping[str, str] = field(metadata=PLAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class FactsLogged(Event):
+    """Plugins or users have told facts; a later value of one name replaces an earlier one."""
+
+    is_told_by_workers: ClassVar[bool] = True
+
+    session_id: str = field(metadata=PLAIN)
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsLogged(Event):
+    """Values of metrics were logged; one name may have many, at different times."""
+
+    may_wait: ClassVar[bool] = True
+    is_told_by_workers: ClassVar[bool] = True
+
+    session_id: str = field(metadata=PLAIN)
+    metrics: tuple[MetricRecord, ...] = field(metadata={"read": partial(_all_of, MetricRecord)})
+
+    @property
+    def size(self) -> int:
+        """How many rows of a store it fills, roughly."""
+        return len(self.metrics)
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted(Event):
+    """A run begins."""
+
+    record: RunRecord = field(metadata={"read": partial(from_document, RunRecord)})
+
+
+@dataclass(frozen=True, slots=True)
+class NodesFinished(Event):
+    """Nodes of a run have finished, well or not."""
+
+    may_wait: ClassVar[bool] = True
+    is_told_by_workers: ClassVar[bool] = True
+
+    run_id: str = field(metadata=PLAIN)
+    nodes: tuple[NodeRecord, ...] = field(metadata=PLAIN | {"read": partial(_all_of, NodeRecord)})
+
+    @property
+    def size(self) -> int:
+        """How many rows of a store it fills, roughly."""
+        return len(self.nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished(Event):
+    """A run has ended."""
+
+    run_id: str = field(metadata=PLAIN)
+    status: Status = field(metadata=STATUS)
+    end: datetime = field(metadata=TIME)
+    exception: ErrorRecord | None = field(default=None, metadata=ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionClosed(Event):
+    """A session has ended."""
+
+    session_id: str = field(metadata=PLAIN)
+    status: Status = field(metadata=STATUS)
+    end: datetime = field(metadata=TIME)
+    exception: ErrorRecord | None = field(default=None, metadata=ERROR)
+
+
+_KINDS = {kind.__name__: kind for kind in Event.__subclasses__()}
 
 
 def from_line(line: str) -> Event:
     """Return the event of a line.
 
     Raises:
+        NewerEventError: A later version of ours wrote it.
         ValueError: The line is cut off, or not one of ours.
     """
     try:
-        kind, *arguments = json.loads(line)
-        return Event(kind, tuple(read(each) for read, each in zip(READERS[kind], arguments, strict=True)))
-    except (KeyError, TypeError, AttributeError) as error:
+        document = json.loads(line)
+        if document["format"] > FORMAT:
+            raise NewerEventError(f"an event of format {document['format']}")
+        event: Event = from_document(_KINDS[document["event"]], document)
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"not an event: {line[:80]!r}") from error
+    return event
 
 
-def _written(argument: Any) -> Any:
-    if isinstance(argument, datetime):
-        return argument.isoformat()
-    if isinstance(argument, ParameterDocument):
-        return json.loads(argument.text)
-    if isinstance(argument, ErrorRecord):
-        return {"type": argument.type, "message": argument.message, "traceback": argument.traceback}
-    if is_dataclass(argument):
-        return as_document(cast("SessionRecord", argument))
-    if isinstance(argument, list):
-        return [_written(each) for each in argument]
-    return jsonable(argument)
+def joined(events: Iterable[Event]) -> list[Event]:
+    """Return events that could wait with one for each run or session instead of many, in the order of the first."""
+    nodes: defaultdict[str, list[NodeRecord]] = defaultdict(list)
+    metrics: defaultdict[str, list[MetricRecord]] = defaultdict(list)
+    others = []
+    for event in events:
+        if type(event) is NodesFinished:
+            nodes[event.run_id] += event.nodes
+        elif type(event) is MetricsLogged:
+            metrics[event.session_id] += event.metrics
+        else:
+            others.append(event)
+    return [
+        *others,
+        *(NodesFinished(run, tuple(some)) for run, some in nodes.items()),
+        *(MetricsLogged(session, tuple(some)) for session, some in metrics.items()),
+    ]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+import json
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ipyproject.errors import message_of, type_name
-from ipyproject.history.values import jsonable
+from ipyproject.history.values import ParameterDocument, jsonable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from _typeshed import DataclassInstance
+
 StartedBy = Literal["cli", "notebook", "script"]
-Record = TypeVar("Record", "SessionRecord", "RunRecord", "NodeRecord", "MetricRecord", "ErrorRecord")
+Record = TypeVar("Record", bound="DataclassInstance")
 
 
 class Status(StrEnum):
@@ -60,11 +63,17 @@ def _read_names(names: list[str] | None) -> tuple[str, ...] | None:
     return None if names is None else tuple(names)
 
 
-# How fields are read back from a document that JSON held.
-NAMES = {"read": _read_names}
-TIME = {"read": _read_time}
-ERROR = {"read": _read_error}
-STATUS = {"read": Status}
+# What is said of fields: how they are read back from a document that JSON held ("read"), and how secrets in them are
+# hidden ("plain": there are none. Names, ids, times, and what we said ourselves: a known secret that happens to read
+# like one of them would spoil the record).
+PLAIN: dict[str, Any] = {"plain": True}
+NAMES = PLAIN | {"read": _read_names}
+TIME = PLAIN | {"read": _read_time}
+STATUS = PLAIN | {"read": Status}
+ERROR: dict[str, Any] = {"read": _read_error}
+COMMAND = {"read": tuple, "masked": "command_line"}
+LINE = {"masked": "line"}
+SELECTION = {"masked": "selection"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,35 +112,35 @@ class SessionRecord:
         packages_hash: The content hash of the installed distributions, once they are known.
     """
 
-    session_id: str
-    project: str
-    package_name: str
-    project_root: str
-    env: str
+    session_id: str = field(metadata=PLAIN)
+    project: str = field(metadata=PLAIN)
+    package_name: str = field(metadata=PLAIN)
+    project_root: str = field(metadata=PLAIN)
+    env: str = field(metadata=PLAIN)
     start: datetime = field(metadata=TIME)
-    package_version: str | None = None
+    package_version: str | None = field(default=None, metadata=PLAIN)
     conf_source: str | None = None
     extra_params: Mapping[str, Any] = field(default_factory=dict)
     hidden_params: tuple[str, ...] | None = field(default=None, metadata=NAMES)
-    started_by: StartedBy = "script"
-    command_line: tuple[str, ...] = field(default=(), metadata={"read": tuple})
-    invocation: Mapping[str, Any] = field(default_factory=dict)
-    user: str = ""
-    host: str = ""
-    pid: int = 0
-    process: str | None = None
-    python: str = ""
-    platform: str = ""
-    ipyproject_version: str | None = None
-    conf_files: Mapping[str, str] = field(default_factory=dict)
+    started_by: StartedBy = field(default="script", metadata=PLAIN)
+    command_line: tuple[str, ...] = field(default=(), metadata=COMMAND)
+    invocation: Mapping[str, Any] = field(default_factory=dict, metadata=LINE)
+    user: str = field(default="", metadata=PLAIN)
+    host: str = field(default="", metadata=PLAIN)
+    pid: int = field(default=0, metadata=PLAIN)
+    process: str | None = field(default=None, metadata=PLAIN)
+    python: str = field(default="", metadata=PLAIN)
+    platform: str = field(default="", metadata=PLAIN)
+    ipyproject_version: str | None = field(default=None, metadata=PLAIN)
+    conf_files: Mapping[str, str] = field(default_factory=dict, metadata=PLAIN)
     environment: Mapping[str, str] = field(default_factory=dict)
     git: Mapping[str, Any] = field(default_factory=dict)
-    replay_of: str | None = None
+    replay_of: str | None = field(default=None, metadata=PLAIN)
     status: Status = field(default=Status.OPEN, metadata=STATUS)
     end: datetime | None = field(default=None, metadata=TIME)
     exception: ErrorRecord | None = field(default=None, metadata=ERROR)
-    parameters_hash: str | None = None
-    packages_hash: str | None = None
+    parameters_hash: str | None = field(default=None, metadata=PLAIN)
+    packages_hash: str | None = field(default=None, metadata=PLAIN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,11 +161,11 @@ class RunRecord:
         exception: What it failed with.
     """
 
-    run_id: str
-    session_id: str
+    run_id: str = field(metadata=PLAIN)
+    session_id: str = field(metadata=PLAIN)
     start: datetime = field(metadata=TIME)
-    selection: Mapping[str, Any] = field(default_factory=dict)
-    runner: str = ""
+    selection: Mapping[str, Any] = field(default_factory=dict, metadata=SELECTION)
+    runner: str = field(default="", metadata=PLAIN)
     runner_options: Mapping[str, Any] | None = None
     extra_params: Mapping[str, Any] = field(default_factory=dict)
     hidden_params: tuple[str, ...] | None = field(default=None, metadata=NAMES)
@@ -191,19 +200,23 @@ class MetricRecord:
     name: str
     value: float
     time: datetime = field(metadata=TIME)
-    run_id: str | None = None
+    run_id: str | None = field(default=None, metadata=PLAIN)
 
 
-def as_document(record: SessionRecord | RunRecord | NodeRecord | MetricRecord) -> dict[str, Any]:
-    """Return a record as what JSON holds; times are ISO texts."""
+def as_document(record: DataclassInstance) -> dict[str, Any]:
+    """Return a record, or anything that holds records, as what JSON holds; times are ISO texts."""
     return {each.name: _written(getattr(record, each.name)) for each in fields(record)}
 
 
 def _written(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, ErrorRecord):
-        return {each.name: getattr(value, each.name) for each in fields(value)}
+    if isinstance(value, ParameterDocument):
+        return json.loads(value.text)
+    if is_dataclass(value) and not isinstance(value, type):
+        return as_document(value)
+    if isinstance(value, tuple) and value and is_dataclass(value[0]):
+        return [as_document(each) for each in value]
     return jsonable(value)
 
 

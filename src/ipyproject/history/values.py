@@ -43,6 +43,17 @@ def revived(value: Any) -> Any:
     return [revived(item) for item in value] if isinstance(value, list) else value
 
 
+def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested mappings as one, by dotted names."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            flat |= flattened(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
 def jsonable(value: Any) -> Any:
     """Return `value` as dicts, lists, strings, numbers, booleans and None.
 

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ipyproject.history import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, Status
+from ipyproject.history.events import (
+    Event,
+    FactsLogged,
+    MetricsLogged,
+    NodesFinished,
+    PackagesFound,
+    ParametersResolved,
+    RunFinished,
+    RunStarted,
+    SessionClosed,
+    SessionDescribed,
+    SessionOpened,
+)
 from ipyproject.history.facts.background import Finding
 from ipyproject.history.facts.tracebacks import trimmed_traceback
-from ipyproject.history.recording.masking import MaskingRecorder, masked_error, masked_record
+from ipyproject.history.recording.masking import masked
 from ipyproject.history.values import ParameterDocument
 from ipyproject.session.frozen import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
-    from ipyproject.history import BaseRecorder
+    from ipyproject.history import NullRecorder
     from ipyproject.masking import Masker
     from ipyproject.memo import Memo
 
@@ -27,6 +41,9 @@ if TYPE_CHECKING:
 PARAMETERS_SECONDS = 0.1  # how long a run waits for its parameters to be on record
 
 FEW_PARAMETERS = 50
+MOST_METRICS = 10_000  # that are known without asking the store
+
+AnyEvent = TypeVar("AnyEvent", bound=Event)
 
 _run_here: ContextVar[str | None] = ContextVar("_run_here", default=None)
 
@@ -39,7 +56,7 @@ def status_of(error: BaseException | None) -> Status:
 
 
 class SessionBook:
-    """Everything that a session takes down.
+    """Everything that a session takes down: what happens in it is made a value here, masked once, and written.
 
     What is told before :meth:`open` waits: a session that never opens, because a reload fails, leaves no record.
 
@@ -50,19 +67,20 @@ class SessionBook:
         memo: What sessions before have taken down: what is the same is not made again.
     """
 
-    def __init__(self, record: SessionRecord, recorder: BaseRecorder, masker: Masker, memo: Memo | None = None) -> None:
-        self._record = masked_record(record, masker)
-        self._recorder = MaskingRecorder(recorder, masker)
+    def __init__(self, record: SessionRecord, recorder: NullRecorder, masker: Masker, memo: Memo | None = None) -> None:
+        self._record = masked(record, masker)
+        self._recorder = recorder
         self._masker = masker
-        self._keeps = recorder.keeps
         self._memo = memo
         self._taking_down: Finding[ParameterDocument] | None = None  # the parameters
-        self._waiting: list[Callable[[], None]] | None = []
+        self._waiting: list[Event] | None = []
+        self._unmade: Mapping[str, Any] | None = None  # resolved parameters that were told before it opened
         self._lock = RLock()
+        self._pid = os.getpid()
         self._runs: dict[str, RunRecord] = {}
         self._going_on: list[str] = []
         self._facts: dict[str, Any] = {}
-        self._metrics: list[MetricRecord] = []
+        self._metrics: dict[tuple[str | None, str], MetricRecord] = {}  # the last of each run and name
 
     @property
     def record(self) -> SessionRecord:
@@ -81,13 +99,13 @@ class SessionBook:
 
     @property
     def data(self) -> Mapping[str, Any]:
-        """Everything known about the session, read-only at every depth."""
+        """Everything known about the session, read-only at every depth; of a metric the last value in each run."""
         data: Mapping[str, Any] = frozen(
             {
                 **{each.name: getattr(self._record, each.name) for each in fields(self._record)},
                 "runs": self.runs,
                 "facts": dict(self._facts),
-                "metrics": tuple(self._metrics),
+                "metrics": tuple(self._metrics.values()),
             }
         )
         return data
@@ -95,18 +113,21 @@ class SessionBook:
     def open(self) -> None:
         """Open the record; from here on a killed process leaves it behind."""
         with self._lock:
-            self._recorder.session_opened(self._record)
+            self._recorder.record(SessionOpened(self._record))
             waiting, self._waiting = self._waiting or [], None
-        for tell in waiting:
-            tell()
+        for event in waiting:
+            self._recorder.record(event)
+        if self._unmade is not None:
+            self._take_down(self._unmade)
 
     def describe(self, **details: Any) -> None:
         """Take down fields of the record that were found after it was opened."""
+        event = masked(SessionDescribed(self._record.session_id, details), self._masker)
         with self._lock:
-            self._record = masked_record(replace(self._record, **details), self._masker)
+            self._record = replace(self._record, **event.details)
             if self._waiting is not None:
                 return  # the record opens with them
-        self._tell(lambda: self._recorder.session_described(self._record.session_id, details))
+        self._recorder.record(event)
 
     def parameters(self, resolved: Mapping[str, Any]) -> None:
         """Take down the resolved parameters; nobody may ever change the values in them.
@@ -114,33 +135,42 @@ class SessionBook:
         There may be thousands, each of which the store can find: that takes longer than all else in opening a session,
         so more than a few are taken down beside the main path.
         """
-        if self._keeps:
-            self._tell(lambda: self._take_down(resolved))
+        if self._recorder.keeps:
+            with self._lock:
+                if self._waiting is not None:
+                    self._unmade = resolved
+                    return
+            self._take_down(resolved)
 
     def _take_down(self, resolved: Mapping[str, Any]) -> None:
         def document(_: object) -> ParameterDocument:
             return ParameterDocument.of(self._masker.data(resolved), self._memo)
 
-        session_id = self._record.session_id
+        def tell(made: ParameterDocument) -> None:
+            self._recorder.record(ParametersResolved(self._record.session_id, made))
+
         if _is_few(resolved):
-            self._recorder.session_parameters(session_id, document(None))
-            return
-        self._taking_down = Finding(document, lambda made: self._recorder.session_parameters(session_id, made))
+            tell(document(None))
+        else:
+            self._taking_down = Finding(document, tell)
 
     def packages(self, installed: Mapping[str, str]) -> None:
         """Take down the installed distributions."""
-        self._tell(lambda: self._recorder.session_packages(self._record.session_id, installed))
+        self._tell(PackagesFound(self._record.session_id, installed))
 
     def log(self, facts: Mapping[str, Any]) -> None:
         """Take down facts of plugins and users."""
-        self._facts.update(self._masker.data(facts))
-        self._tell(lambda: self._recorder.facts_logged(self._record.session_id, facts))
+        event = self._tell(FactsLogged(self._record.session_id, facts))
+        self._facts.update(event.facts)
 
     def log_metric(self, name: str, value: float) -> None:
         """Take down a value of a metric, for the run going on if there is one."""
-        metric = MetricRecord(name, value, datetime.now(UTC), _run_here.get() or self._only_run())
-        self._metrics.append(metric)
-        self._tell(lambda: self._recorder.metrics_logged(self._record.session_id, [metric]))
+        run = _run_here.get() or self._only_run()
+        event = self._tell(MetricsLogged(self._record.session_id, (MetricRecord(name, value, datetime.now(UTC), run),)))
+        [metric] = event.metrics
+        self._metrics[run, metric.name] = metric
+        if len(self._metrics) > MOST_METRICS:
+            del self._metrics[next(iter(self._metrics))]
 
     @contextmanager
     def in_run(self, run_id: str) -> Iterator[None]:
@@ -159,27 +189,25 @@ class SessionBook:
         """Take down that a run begins; what it ran with is on record before it, unless that takes long."""
         if self._taking_down is not None:
             self._taking_down.wait(PARAMETERS_SECONDS)
+        event = masked(RunStarted(record), self._masker)
         with self._lock:
-            self._runs[record.run_id] = masked_record(record, self._masker)
+            self._runs[record.run_id] = event.record
             self._going_on.append(record.run_id)
-        self._tell(lambda: self._recorder.run_started(record))
+        self._pass_on(event)
 
     def node_ended(self, run_id: str, record: NodeRecord) -> None:
-        """Take down how a node ended."""
-        if self._waiting is None:  # nearly always; a run has many nodes
-            self._recorder.node_finished(run_id, record)
-        else:
-            self._tell(lambda: self._recorder.node_finished(run_id, record))
+        """Take down how a node ended: names, numbers and sizes, which hold no secret."""
+        self._pass_on(NodesFinished(run_id, (record,)))
 
     def run_ended(self, run_id: str, error: BaseException | None) -> RunRecord:
         """Take down how a run ended, and return its record."""
-        end = datetime.now(UTC)
-        failure = self._failure(error)
+        self._recorder.take_in_workers()
+        event = RunFinished(run_id, status_of(error), datetime.now(UTC), self._failure(error))
         with self._lock:
-            record = replace(self._runs[run_id], status=status_of(error), end=end, exception=failure)
+            record = replace(self._runs[run_id], status=event.status, end=event.end, exception=event.exception)
             self._runs[run_id] = record
             self._going_on[:] = [other for other in self._going_on if other != run_id]
-        self._tell(lambda: self._recorder.run_finished(run_id, record.status, end, failure))
+        self._pass_on(event)
         return record
 
     def close(self, error: BaseException | None) -> None:
@@ -188,22 +216,30 @@ class SessionBook:
             return
         if self._taking_down is not None:
             self._taking_down.finish()
-        end, status = datetime.now(UTC), status_of(error)
-        failure = self._failure(error)
-        self._record = replace(self._record, status=status, end=end, exception=failure)
-        self._recorder.session_closed(self._record.session_id, status, end, failure)
+        self._recorder.take_in_workers()
+        event = SessionClosed(self._record.session_id, status_of(error), datetime.now(UTC), self._failure(error))
+        self._record = replace(self._record, status=event.status, end=event.end, exception=event.exception)
+        self._recorder.record(event)
 
     def _failure(self, error: BaseException | None) -> ErrorRecord | None:
         if error is None:
             return None
-        return masked_error(ErrorRecord.of(error, trimmed_traceback(error, mask=self._masker.text)), self._masker)
+        return masked(ErrorRecord.of(error, trimmed_traceback(error, mask=self._masker.text)), self._masker)
 
-    def _tell(self, tell: Callable[[], None]) -> None:
-        with self._lock:
-            if self._waiting is not None:
-                self._waiting.append(tell)
-                return
-        tell()
+    def _tell(self, event: AnyEvent) -> AnyEvent:
+        """Pass an event on with its secrets hidden, and return it."""
+        event = masked(event, self._masker)
+        self._pass_on(event)
+        return event
+
+    def _pass_on(self, event: Event) -> None:
+        # In a process that was forked nobody may be left to let go of the lock.
+        if self._waiting is not None and os.getpid() == self._pid:
+            with self._lock:
+                if self._waiting is not None:
+                    self._waiting.append(event)
+                    return
+        self._recorder.record(event)
 
 
 def _is_few(parameters: Mapping[str, Any]) -> bool:

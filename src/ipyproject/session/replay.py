@@ -13,8 +13,8 @@ from ipyproject.config import merge_params
 from ipyproject.errors import ProjectError, SessionError, format_error
 from ipyproject.history import Status, open_history
 from ipyproject.history.facts.packages import installed_packages
-from ipyproject.history.questions.comparison import Difference, differences, flattened
-from ipyproject.history.values import revived
+from ipyproject.history.questions.comparison import Difference, differences
+from ipyproject.history.values import flattened, revived
 from ipyproject.masking import is_hidden
 from ipyproject.pipeline import Selection
 from ipyproject.runners import make_runner

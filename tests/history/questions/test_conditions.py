@@ -6,8 +6,10 @@ import pytest
 
 from ipyproject.errors import ConfigError, HistoryError
 from ipyproject.history import SessionFilter, sessions
+from ipyproject.history.events import ParametersResolved
 from ipyproject.history.questions.conditions import parameter_filter
 from ipyproject.history.stores.store import Comparison
+from ipyproject.history.values import ParameterDocument
 
 
 def test_values_stay_values():
@@ -34,7 +36,9 @@ def test_two_values_at_once(asked):
 def test_in_every_store(store, five):
     """Each comparison finds the sessions that it says, alone and with others, by value and not by text."""
     for record, value in zip(five, [0.1, 0.3, 10, "0.3", None], strict=True):
-        store.session_parameters(record.session_id, {"model": {"share": value}, "seed": 7})
+        store.write(
+            [ParametersResolved(record.session_id, ParameterDocument.of({"model": {"share": value}, "seed": 7}))]
+        )
 
     def found(*asked):
         ids = [each.session_id for each in store.sessions(where=SessionFilter(**parameter_filter(asked)))]

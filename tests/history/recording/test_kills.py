@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ipyproject.history import Status, open_store
-from ipyproject.history.recording.recorder import FLUSH_SECONDS
-from ipyproject.history.stores.opening import open_for_reading
+from ipyproject.history.questions.project import open_for_reading
+from ipyproject.history.recording.pulse import FLUSH_SECONDS
 
 SESSIONS = """
 def tell(*words):
@@ -19,17 +19,17 @@ tell("ready")
 while True:
     recorder = Recorder(location)
     record = opened()
-    recorder.session_opened(record)
+    recorder.record(SessionOpened(record))
     tell("opened", record.session_id)
     for _ in range(2):
         run = RunRecord(run_id=new_id(), session_id=record.session_id, start=datetime.now(UTC))
-        recorder.run_started(run)
+        recorder.record(RunStarted(run))
         for number in range(30):
-            recorder.node_finished(run.run_id, finished(f"{number:03}"))
+            recorder.record(NodesFinished(run.run_id, (finished(f"{number:03}"),)))
             tell("node", record.session_id, run.run_id, f"{number:03}", time.monotonic())
             time.sleep(0.0005)
-        recorder.run_finished(run.run_id, Status.COMPLETED, datetime.now(UTC))
-    recorder.session_closed(record.session_id, Status.COMPLETED, datetime.now(UTC))
+        recorder.record(RunFinished(run.run_id, Status.COMPLETED, datetime.now(UTC)))
+    recorder.record(SessionClosed(record.session_id, Status.COMPLETED, datetime.now(UTC)))
     tell("closed", record.session_id)
 """
 
@@ -99,11 +99,11 @@ def test_finished_nodes_survive_a_kill(location, start) -> None:
     process = start("""
 recorder = Recorder(location)
 record = opened()
-recorder.session_opened(record)
+recorder.record(SessionOpened(record))
 run = RunRecord(run_id=new_id(), session_id=record.session_id, start=datetime.now(UTC))
-recorder.run_started(run)
+recorder.record(RunStarted(run))
 for name in ("a", "b", "c"):
-    recorder.node_finished(run.run_id, finished(name))
+    recorder.record(NodesFinished(run.run_id, (finished(name),)))
 time.sleep(0.5)
 print("slow", flush=True)
 time.sleep(60)

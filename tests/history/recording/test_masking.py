@@ -13,9 +13,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ipyproject.history import ErrorRecord, HistoryWarning, MetricRecord, Recorder, Status, as_document, open_store
+from ipyproject.history.events import (
+    FactsLogged,
+    MetricsLogged,
+    NodesFinished,
+    ParametersResolved,
+    RunFinished,
+    RunStarted,
+    SessionClosed,
+    SessionDescribed,
+    SessionOpened,
+)
 from ipyproject.history.facts.tracebacks import trimmed_traceback
-from ipyproject.history.recording.masking import masked_arguments, masked_record
+from ipyproject.history.recording.masking import masked
 from ipyproject.history.records import from_document
+from ipyproject.history.values import ParameterDocument
 from ipyproject.masking import Masker
 
 if TYPE_CHECKING:
@@ -43,8 +55,8 @@ class MaskingRecorder(Recorder):
         super().__init__(location)
         self._masker = masker
 
-    def record(self, kind, *arguments) -> None:
-        super().record(kind, *masked_arguments(kind, arguments, self._masker))
+    def record(self, event) -> None:
+        super().record(masked(event, self._masker))
 
 
 def tell_everywhere(recorder, masker, a_session, a_run, a_node, name, secret, depth) -> None:
@@ -65,17 +77,17 @@ def tell_everywhere(recorder, masker, a_session, a_run, a_node, name, secret, de
         environment={f"IPYPROJECT_{name}": secret, "IPYPROJECT_X": secret},
         conf_source=f"s3://u:{quote(secret, safe='')}@h",
     )
-    recorder.session_opened(session)
-    recorder.session_described(session.session_id, {"git": {"commit": "a", "branch": secret}})
-    recorder.session_parameters(session.session_id, params)
-    recorder.facts_logged(session.session_id, {name: secret, "x": {"y": [secret]}})
-    recorder.metrics_logged(session.session_id, [MetricRecord("token_accuracy", 0.5, datetime.now(UTC))])
+    recorder.record(SessionOpened(session))
+    recorder.record(SessionDescribed(session.session_id, {"git": {"commit": "a", "branch": secret}}))
+    recorder.record(ParametersResolved(session.session_id, ParameterDocument.of(masker.data(params))))
+    recorder.record(FactsLogged(session.session_id, {name: secret, "x": {"y": [secret]}}))
+    recorder.record(MetricsLogged(session.session_id, (MetricRecord("token_accuracy", 0.5, datetime.now(UTC)),)))
     run = a_run(session, extra_params=params, selection={"own_pipeline": f"Pipeline({secret!r})"})
-    recorder.run_started(run)
-    recorder.node_finished(run.run_id, a_node("a", outputs={"api_key_table": {"type": "DataFrame"}}))
+    recorder.record(RunStarted(run))
+    recorder.record(NodesFinished(run.run_id, (a_node("a", outputs={"api_key_table": {"type": "DataFrame"}}),)))
     error = ErrorRecord.of(ValueError(f"{name} {secret!r}: {secret}"), trimmed_traceback(ValueError(secret)))
-    recorder.run_finished(run.run_id, Status.FAILED, datetime.now(UTC), error)
-    recorder.session_closed(session.session_id, Status.FAILED, datetime.now(UTC), error)
+    recorder.record(RunFinished(run.run_id, Status.FAILED, datetime.now(UTC), error))
+    recorder.record(SessionClosed(session.session_id, Status.FAILED, datetime.now(UTC), error))
 
 
 def bytes_below(folder: Path) -> bytes:
@@ -125,9 +137,9 @@ def test_no_secret_reaches_the_spool(tmp_path, a_session, a_run, a_node, name, s
 def test_what_a_record_is_found_by_stays(a_session) -> None:
     """A secret that happens to read like an environment or a project spoils neither."""
     session = a_session(env="nightly", project="penguins", extra_params={"a": "nightly"})
-    masked = masked_record(session, Masker(["nightly", "penguins"]))
-    assert (masked.env, masked.project, masked.extra_params) == ("nightly", "penguins", {"a": "***"})
-    assert masked_record(session, Masker()) == replace(session, hidden_params=())
+    found = masked(session, Masker(["nightly", "penguins"]))
+    assert (found.env, found.project, found.extra_params) == ("nightly", "penguins", {"a": "***"})
+    assert masked(session, Masker()) == replace(session, hidden_params=())
 
 
 def test_the_names_of_what_was_hidden(a_session, a_run) -> None:
@@ -143,12 +155,12 @@ def test_the_names_of_what_was_hidden(a_session, a_run) -> None:
     }
     masker = Masker(["hunter2-hunter2"])
     for record in (a_session(extra_params=params), a_run(a_session(), extra_params=params)):
-        masked = masked_record(record, masker)
-        assert masked.hidden_params == ("db.password", "db.more.token", "note", "hosts", "view.password")
-        assert masked_record(masked, masker).hidden_params == masked.hidden_params
-        assert from_document(type(record), json.loads(json.dumps(as_document(masked)))).hidden_params == (
-            masked.hidden_params
+        found = masked(record, masker)
+        assert found.hidden_params == ("db.password", "db.more.token", "note", "hosts", "view.password")
+        assert masked(found, masker).hidden_params == found.hidden_params
+        assert from_document(type(record), json.loads(json.dumps(as_document(found)))).hidden_params == (
+            found.hidden_params
         )
-        older = as_document(masked)
+        older = as_document(found)
         del older["hidden_params"]
         assert from_document(type(record), older).hidden_params is None

@@ -68,7 +68,7 @@ def test_a_store_that_is_gone_meanwhile(location, live, shown, whole, recwarn, h
 def test_a_store_that_a_newer_version_has_changed_meanwhile(location, live) -> None:
     """It is refused as if it had been opened anew."""
     live(Recorder(location))
-    with open_store(location) as store, store.batch() as statements:
+    with open_store(location) as store, store.database.transaction() as statements:
         statements.execute("INSERT INTO migrations VALUES (999, 'from the future', 0)")
     with pytest.warns(UserWarning, match="newer version"):
         live(Recorder(location))
@@ -90,8 +90,8 @@ def test_a_fork_opens_its_own(location, start, shown) -> None:
 def session():
     recorder = Recorder(location)
     record = opened()
-    recorder.session_opened(record)
-    recorder.session_closed(record.session_id, Status.COMPLETED, datetime.now(UTC))
+    recorder.record(SessionOpened(record))
+    recorder.record(SessionClosed(record.session_id, Status.COMPLETED, datetime.now(UTC)))
 
 session()
 for _ in range(3):

@@ -14,8 +14,9 @@ import pytest
 
 from ipyproject.errors import HistoryError
 from ipyproject.history import Recorder, Status, open_store
+from ipyproject.history.events import SessionOpened
+from ipyproject.history.questions.project import open_for_reading
 from ipyproject.history.stores.idle import close_idle_store
-from ipyproject.history.stores.opening import open_for_reading
 from ipyproject.history.stores.store import StoreBusyError
 
 SECRET = "hunter2"
@@ -46,7 +47,7 @@ def test_tables_lie_in_a_schema_of_their_own(postgres, a_session) -> None:
     """Other tables of the database, even with the names of ours, are left alone."""
     postgres.execute("CREATE TABLE IF NOT EXISTS public.sessions (theirs INTEGER)")
     with open_store(postgres.url) as store:
-        store.session_opened(a_session())
+        store.write([SessionOpened(a_session())])
     schemas = "SELECT schemaname FROM pg_tables WHERE tablename = 'sessions' ORDER BY 1"
     assert postgres.execute(schemas) == [("ipyproject",), ("public",)]
     assert postgres.execute("SELECT * FROM public.sessions") == []
@@ -81,8 +82,8 @@ sys.stdin.readline()
 for _ in range(5):
     recorder = Recorder(location)
     record = opened()
-    recorder.session_opened(record)
-    recorder.session_closed(record.session_id, Status.COMPLETED, datetime.now(UTC))
+    recorder.record(SessionOpened(record))
+    recorder.record(SessionClosed(record.session_id, Status.COMPLETED, datetime.now(UTC)))
     assert recorder.spooled is None
 """
     processes = [start(code) for _ in range(4)]
@@ -187,15 +188,15 @@ def test_an_error_in_a_statement_that_waits_to_be_sent(postgres, a_session) -> N
     """Whoever ends the transaction gets it; nothing of the transaction is there, and the store goes on."""
 
     def fail() -> None:
-        with store.batch() as statements:
-            store.session_opened(a_session())
+        with store.database.transaction() as statements:
+            store.write([SessionOpened(a_session())])
             statements.execute("INSERT INTO nonsense VALUES (?)", (1,))
 
     with open_store(postgres.url) as store:
         with pytest.raises(HistoryError, match="nonsense"):
             fail()
         assert store.sessions() == []
-        store.session_opened(a_session())
+        store.write([SessionOpened(a_session())])
         assert len(store.sessions()) == 1
 
 
@@ -238,12 +239,12 @@ def patient(monkeypatch) -> None:
 def test_a_writer_that_others_hold_up(postgres, a_session) -> None:
     """Waiting for one's turn ends; and the store works again afterwards."""
     with open_store(postgres.url) as holder, open_store(postgres.url, recording=True) as store:
-        with holder.batch():
-            holder.session_opened(a_session())
+        with holder.database.transaction():
+            holder.write([SessionOpened(a_session())])
             assert len(holder.sessions()) == 1
             with pytest.raises(StoreBusyError):
-                store.session_opened(a_session())
-        store.session_opened(a_session())
+                store.write([SessionOpened(a_session())])
+        store.write([SessionOpened(a_session())])
         assert len(holder.sessions()) == 2
 
 

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from ipyproject.errors import HistoryError
 from ipyproject.history import SessionFilter, Status, new_id
+from ipyproject.history.events import ParametersResolved, RunStarted, SessionClosed, SessionOpened
 from ipyproject.history.stores.search import FEW
 from ipyproject.history.stores.store import Comparison
+from ipyproject.history.values import ParameterDocument
 
 
 def test_newest_first(store, five) -> None:
@@ -30,7 +32,7 @@ def test_sessions_are_ordered_by_their_opening_not_by_their_arrival(store, a_ses
     """One that was taken in later stands where it belongs, also among those of the same microsecond."""
     records = [a_session(minute) for minute in (3, 1, 2, 2)]
     for record in records:
-        store.session_opened(record)
+        store.write([SessionOpened(record)])
     assert [each.start for each in store.sessions()] == sorted((each.start for each in records), reverse=True)
 
 
@@ -38,7 +40,7 @@ def test_sessions_by_env_project_and_time(store, a_session) -> None:
     """Each filter alone, and together."""
     records = [a_session(0, env="prod"), a_session(1), a_session(2, project="other"), a_session(3, env="prod")]
     for record in records:
-        store.session_opened(record)
+        store.write([SessionOpened(record)])
 
     def found(**where: Any) -> list[int]:
         return [records.index(each) for each in store.sessions(where=SessionFilter(**where))]
@@ -55,7 +57,13 @@ def test_sessions_by_parameter(store, five) -> None:
     """By the resolved parameters where they are known, else by those given at opening; text is no number."""
     values: list[Any] = [0.3, "0.3", True, 1, None]
     for record, value in zip(five, values, strict=True):
-        store.session_parameters(record.session_id, {"model": {"share": value, "seed": 7}, "tags": ["a", "b"]})
+        store.write(
+            [
+                ParametersResolved(
+                    record.session_id, ParameterDocument.of({"model": {"share": value, "seed": 7}, "tags": ["a", "b"]})
+                )
+            ]
+        )
 
     def found(params: dict[str, Any], **where: Any) -> list[int]:
         return [
@@ -75,7 +83,7 @@ def test_sessions_by_parameter(store, five) -> None:
 def test_sessions_by_the_parameters_given(store, a_session) -> None:
     """Before the parameters are resolved a session is found by what was given at its opening."""
     record = a_session(extra_params={"model": {"share": 0.3}})
-    store.session_opened(record)
+    store.write([SessionOpened(record)])
     assert store.sessions(where=SessionFilter(params={"model.share": 0.3})) == [record]
 
 
@@ -86,8 +94,8 @@ def test_any_parameter_value_finds_its_session(store, a_session, data) -> None:
     leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.lists(st.integers())
     value = data.draw(leaves)
     record = a_session()
-    store.session_opened(record)
-    store.session_parameters(record.session_id, {"group": {"value": value}})
+    store.write([SessionOpened(record)])
+    store.write([ParametersResolved(record.session_id, ParameterDocument.of({"group": {"value": value}}))])
     found = store.sessions(None, SessionFilter(params={"group": {"value": value}}))
     assert record.session_id in [each.session_id for each in found]
     if isinstance(value, (str, int, list)) or value is None:
@@ -113,7 +121,9 @@ def test_any_parameter_value_finds_its_session(store, a_session, data) -> None:
 def test_sessions_by_comparing_a_parameter(store, five, key, operator, value, expected) -> None:
     """Numbers are compared with numbers, texts with texts; what has no order is refused."""
     for record, share in zip(five, [0.1, 0.2, 0.3, 2, "a"], strict=True):
-        store.session_parameters(record.session_id, {"model": {"share": share, "absent?": 1}})
+        store.write(
+            [ParametersResolved(record.session_id, ParameterDocument.of({"model": {"share": share, "absent?": 1}}))]
+        )
     where = SessionFilter(compare=[Comparison(f"model.{key}", operator, value)])
     if expected is None:
         with pytest.raises(HistoryError, match=f"model.{key} {operator}"):
@@ -165,14 +175,14 @@ def test_any_conditions_together(store, a_session, a_run, many, monkeypatch, few
 
 
 def _fill(store, many, a_session, a_run) -> None:
-    with store.batch():
+    with store.database.transaction():
         for number, (env, status, project, pipeline, p, q) in enumerate(many):
             record = a_session(number, session_id=f"{number:04}", env=env, project=project)
-            store.session_opened(record)
-            store.session_parameters(record.session_id, {"p": p, "q": q})
+            store.write([SessionOpened(record)])
+            store.write([ParametersResolved(record.session_id, ParameterDocument.of({"p": p, "q": q}))])
             for _ in range(2):
-                store.run_started(a_run(record, selection={"pipeline": pipeline}))
-            store.session_closed(record.session_id, status, record.start)
+                store.write([RunStarted(a_run(record, selection={"pipeline": pipeline}))])
+            store.write([SessionClosed(record.session_id, status, record.start)])
 
 
 def _fits(session, *, params=None, compare=(), **equal) -> bool:
@@ -188,7 +198,14 @@ def test_frequent_values_that_never_met(store, five, monkeypatch, few) -> None:
     """Those of different times, those that take turns, and one that is nowhere."""
     monkeypatch.setattr("ipyproject.history.stores.search.FEW", few)
     for number, record in enumerate(five):
-        store.session_parameters(record.session_id, {"late": number > 2, "early": number < 2, "odd": str(number % 2)})
+        store.write(
+            [
+                ParametersResolved(
+                    record.session_id,
+                    ParameterDocument.of({"late": number > 2, "early": number < 2, "odd": str(number % 2)}),
+                )
+            ]
+        )
 
     def found(**params: Any) -> list[int]:
         return [five.index(replace(each, parameters_hash=None)) for each in store.sessions(None, where(params))]
@@ -206,9 +223,9 @@ def test_frequent_values_that_never_met(store, five, monkeypatch, few) -> None:
 def test_sessions_by_pipeline(store, five, a_run) -> None:
     """Sessions with at least one run of the pipeline, each once."""
     for record, pipeline in [(five[0], "a"), (five[2], "a"), (five[2], "a"), (five[3], "b")]:
-        store.run_started(a_run(record, selection={"pipeline": pipeline}))
-    store.session_parameters(five[2].session_id, {"x": 1})
-    store.session_parameters(five[3].session_id, {"x": 1})
+        store.write([RunStarted(a_run(record, selection={"pipeline": pipeline}))])
+    store.write([ParametersResolved(five[2].session_id, ParameterDocument.of({"x": 1}))])
+    store.write([ParametersResolved(five[3].session_id, ParameterDocument.of({"x": 1}))])
     a = SessionFilter(pipeline="a")
     assert [each.session_id for each in store.sessions(where=a)] == [five[2].session_id, five[0].session_id]
     both = SessionFilter(pipeline="a", params={"x": 1})
@@ -217,10 +234,10 @@ def test_sessions_by_pipeline(store, five, a_run) -> None:
 
 def test_sessions_by_status(store, five) -> None:
     """By the status as it is shown: a session whose process is gone counts as interrupted, not as open."""
-    store.session_closed(five[0].session_id, Status.COMPLETED, five[0].start)
-    store.session_closed(five[1].session_id, Status.INTERRUPTED, five[1].start)
+    store.write([SessionClosed(five[0].session_id, Status.COMPLETED, five[0].start)])
+    store.write([SessionClosed(five[1].session_id, Status.INTERRUPTED, five[1].start)])
     gone = replace(five[2], session_id=new_id(), pid=2**22 + 1)
-    store.session_opened(gone)
+    store.write([SessionOpened(gone)])
 
     def found(status: Status, limit: int | None = None) -> list[str]:
         return [each.session_id for each in store.sessions(limit, SessionFilter(status=status))]
@@ -234,8 +251,8 @@ def test_sessions_by_status(store, five) -> None:
 
 def test_more_sessions_than_one_page(store, a_session) -> None:
     """All are returned, each once."""
-    with store.batch():
+    with store.database.transaction():
         for number in range(450):
-            store.session_opened(a_session(number))
+            store.write([SessionOpened(a_session(number))])
     assert len({each.session_id for each in store.sessions(None)}) == 450
     assert len(store.sessions(300)) == 300

@@ -10,9 +10,10 @@ import pytest
 
 from ipyproject.errors import HistoryError
 from ipyproject.history import HistoryWarning, Recorder, Status, open_store
+from ipyproject.history.events import SessionClosed, SessionOpened
+from ipyproject.history.recording.spool import spool_of
 from ipyproject.history.stores import migrations as steps
 from ipyproject.history.stores.migrations import LATEST, Migration
-from ipyproject.history.stores.opening import spool_of
 from ipyproject.history.stores.store import StoreBusyError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def test_an_older_store_is_brought_up_to_date(location, a_session, monkeypatch) 
     """New steps are taken on a store that has records; one that fails leaves the store as it was."""
     record = a_session()
     with open_store(location) as store:
-        store.session_opened(record)
+        store.write([SessionOpened(record)])
     good = Migration(LATEST + 1, "notes", ("CREATE TABLE notes (session INTEGER)",))
     broken = Migration(LATEST + 1, "broken", ("CREATE TABLE notes (session INTEGER)", "CREATE TABLE notes (x INTEGER)"))
     older = steps.MIGRATIONS
@@ -133,17 +134,17 @@ def test_a_locked_store_is_reported(location, a_session) -> None:
     with open_store(location) as store, raw(location) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(StoreBusyError, match="locked by another process"):
-            store.session_opened(a_session())
+            store.write([SessionOpened(a_session())])
         other.execute("ROLLBACK")
-        store.session_opened(a_session())
+        store.write([SessionOpened(a_session())])
 
 
 def test_readers_see_what_was_written_while_another_writes(location, a_session) -> None:
     """A reader is not held up by a writer's transaction."""
     with open_store(location) as store, open_store(location) as reader:
-        store.session_opened(a_session())
-        with store.batch():
-            store.session_opened(a_session())
+        store.write([SessionOpened(a_session())])
+        with store.database.transaction():
+            store.write([SessionOpened(a_session())])
             assert len(reader.sessions()) == 1
         assert len(reader.sessions()) == 2
 
@@ -156,13 +157,13 @@ sys.stdin.readline()
 for _ in range(5):
     recorder = Recorder(location)
     record = opened()
-    recorder.session_opened(record)
+    recorder.record(SessionOpened(record))
     run = RunRecord(run_id=new_id(), session_id=record.session_id, start=datetime.now(UTC))
-    recorder.run_started(run)
+    recorder.record(RunStarted(run))
     for number in range(20):
-        recorder.node_finished(run.run_id, finished(str(number)))
-    recorder.run_finished(run.run_id, Status.COMPLETED, datetime.now(UTC))
-    recorder.session_closed(record.session_id, Status.COMPLETED, datetime.now(UTC))
+        recorder.record(NodesFinished(run.run_id, (finished(str(number)),)))
+    recorder.record(RunFinished(run.run_id, Status.COMPLETED, datetime.now(UTC)))
+    recorder.record(SessionClosed(record.session_id, Status.COMPLETED, datetime.now(UTC)))
     assert recorder.spooled is None
 """)
         for _ in range(12)
@@ -187,8 +188,8 @@ sys.stdin.readline()
 warnings.simplefilter("ignore")
 recorder = Recorder(location)
 record = opened()
-recorder.session_opened(record)
-recorder.session_closed(record.session_id, Status.COMPLETED, datetime.now(UTC))
+recorder.record(SessionOpened(record))
+recorder.record(SessionClosed(record.session_id, Status.COMPLETED, datetime.now(UTC)))
 print(record.session_id)
 """)
         for _ in range(8)
@@ -208,6 +209,6 @@ def test_sessions_without_a_warning(location, a_session, recwarn) -> None:
     """A store that works says nothing."""
     recorder = Recorder(location)
     record = a_session()
-    recorder.session_opened(record)
-    recorder.session_closed(record.session_id, Status.COMPLETED, record.start)
+    recorder.record(SessionOpened(record))
+    recorder.record(SessionClosed(record.session_id, Status.COMPLETED, record.start))
     assert [each for each in recwarn if each.category is HistoryWarning] == []

@@ -12,7 +12,20 @@ import pytest
 
 from ipyproject.errors import HistoryError
 from ipyproject.history import ErrorRecord, MetricRecord, SessionFilter, Status
+from ipyproject.history.events import (
+    FactsLogged,
+    MetricsLogged,
+    NodesFinished,
+    PackagesFound,
+    ParametersResolved,
+    RunFinished,
+    RunStarted,
+    SessionClosed,
+    SessionDescribed,
+    SessionOpened,
+)
 from ipyproject.history.stores.store import UnknownRecordError
+from ipyproject.history.values import ParameterDocument
 
 
 def test_a_session_reads_back_as_it_was_opened(store, a_session) -> None:
@@ -28,7 +41,7 @@ def test_a_session_reads_back_as_it_was_opened(store, a_session) -> None:
         ipyproject_version="0.2",
         replay_of="another",
     )
-    store.session_opened(record)
+    store.write([SessionOpened(record)])
     assert store.session(record.session_id) == record
     assert store.sessions() == [record]
 
@@ -36,7 +49,7 @@ def test_a_session_reads_back_as_it_was_opened(store, a_session) -> None:
 def test_a_parameter_that_json_does_not_hold_is_kept_as_type_and_repr(store, a_session) -> None:
     """It is never the reason for a failure, and the rest of the parameters is as it was."""
     record = a_session(extra_params={"path": PurePosixPath("a"), "n": 1})
-    store.session_opened(record)
+    store.write([SessionOpened(record)])
     kept = store.session("latest").extra_params
     assert kept["n"] == 1
     assert kept["path"]["$repr"] == "PurePosixPath('a')"
@@ -45,20 +58,20 @@ def test_a_parameter_that_json_does_not_hold_is_kept_as_type_and_repr(store, a_s
 def test_closing_keeps_how_and_when(store, a_session) -> None:
     """Status, end and exception are in the record afterwards."""
     record = a_session()
-    store.session_opened(record)
+    store.write([SessionOpened(record)])
     end = record.start + timedelta(seconds=3)
     error = ErrorRecord("ValueError", "no penguins", "File nodes.py, line 3")
-    store.session_closed(record.session_id, Status.FAILED, end, error)
+    store.write([SessionClosed(record.session_id, Status.FAILED, end, error)])
     assert store.session("latest") == replace(record, status=Status.FAILED, end=end, exception=error)
 
 
 def test_late_facts_are_added_to_the_record(store, a_session) -> None:
     """Git's answer, the parameters and the packages may come after the opening, in any order."""
     record = a_session()
-    store.session_opened(record)
-    store.session_described(record.session_id, {"git": {"commit": "abc", "dirty": False}})
-    store.session_packages(record.session_id, {"pandas": "2.2"})
-    store.session_parameters(record.session_id, {"model": {"test_share": 0.2}})
+    store.write([SessionOpened(record)])
+    store.write([SessionDescribed(record.session_id, {"git": {"commit": "abc", "dirty": False}})])
+    store.write([PackagesFound(record.session_id, {"pandas": "2.2"})])
+    store.write([ParametersResolved(record.session_id, ParameterDocument.of({"model": {"test_share": 0.2}}))])
     assert store.session("latest").git == {"commit": "abc", "dirty": False}
     assert store.packages(record.session_id) == {"pandas": "2.2"}
     assert store.parameters(record.session_id) == {"model": {"test_share": 0.2}}
@@ -68,7 +81,7 @@ def test_late_facts_are_added_to_the_record(store, a_session) -> None:
 def test_what_never_became_known_is_none(store, a_session) -> None:
     """A session that was killed early has no parameters, rather than empty ones."""
     record = a_session()
-    store.session_opened(record)
+    store.write([SessionOpened(record)])
     assert store.parameters(record.session_id) is None
     assert store.packages(record.session_id) is None
     assert store.facts(record.session_id) == {}
@@ -77,9 +90,9 @@ def test_what_never_became_known_is_none(store, a_session) -> None:
 
 def test_equal_parameters_share_one_document(store, five) -> None:
     """Sessions with the same resolved parameters carry the same hash, whatever the order of keys."""
-    store.session_parameters(five[0].session_id, {"a": 1, "b": 2})
-    store.session_parameters(five[1].session_id, {"b": 2, "a": 1})
-    store.session_parameters(five[2].session_id, {"a": 1, "b": 3})
+    store.write([ParametersResolved(five[0].session_id, ParameterDocument.of({"a": 1, "b": 2}))])
+    store.write([ParametersResolved(five[1].session_id, ParameterDocument.of({"b": 2, "a": 1}))])
+    store.write([ParametersResolved(five[2].session_id, ParameterDocument.of({"a": 1, "b": 3}))])
     hashes = [store.session(each.session_id).parameters_hash for each in five[:3]]
     assert hashes[0] == hashes[1] != hashes[2]
 
@@ -87,15 +100,15 @@ def test_equal_parameters_share_one_document(store, five) -> None:
 def test_facts_and_metrics(store, a_session) -> None:
     """A fact has its last value; a metric all of its values in the order of time."""
     record = a_session()
-    store.session_opened(record)
-    store.facts_logged(record.session_id, {"data": "v1", "rows": 344})
-    store.facts_logged(record.session_id, {"data": "v2"})
+    store.write([SessionOpened(record)])
+    store.write([FactsLogged(record.session_id, {"data": "v1", "rows": 344})])
+    store.write([FactsLogged(record.session_id, {"data": "v2"})])
     values = [
         MetricRecord("loss", loss, record.start + timedelta(seconds=s))
         for s, loss in enumerate([0.5, float("inf"), 0.1])
     ]
-    store.metrics_logged(record.session_id, values[1:])
-    store.metrics_logged(record.session_id, values[:1])
+    store.write([MetricsLogged(record.session_id, tuple(values[1:]))])
+    store.write([MetricsLogged(record.session_id, tuple(values[:1]))])
     assert store.facts(record.session_id) == {"data": "v2", "rows": 344}
     assert store.metrics(record.session_id) == values
 
@@ -103,17 +116,17 @@ def test_facts_and_metrics(store, a_session) -> None:
 def test_a_session_has_many_runs(store, a_session, a_run, a_node) -> None:
     """Runs come back in the order in which they started, nodes in the order in which they did."""
     record = a_session()
-    store.session_opened(record)
+    store.write([SessionOpened(record)])
     first = a_run(record, 1, selection={"pipeline": "modelling", "tags": ["x"]}, runner="SequentialRunner")
     second = a_run(record, 2, extra_params={"a": 1})
-    store.run_started(second)
-    store.run_started(first)
+    store.write([RunStarted(second)])
+    store.write([RunStarted(first)])
     outputs = {"table": {"type": "DataFrame", "shape": [344, 8], "bytes": 20752}}
     nodes = [a_node("split", 1), a_node("clean", 0, outputs=outputs), a_node("fit", 2, status=Status.FAILED)]
-    store.nodes_finished(first.run_id, nodes[:1])
-    store.nodes_finished(first.run_id, nodes[1:])
+    store.write([NodesFinished(first.run_id, tuple(nodes[:1]))])
+    store.write([NodesFinished(first.run_id, tuple(nodes[1:]))])
     error = ErrorRecord("ValueError", "no")
-    store.run_finished(first.run_id, Status.FAILED, first.start, error)
+    store.write([RunFinished(first.run_id, Status.FAILED, first.start, error)])
     assert store.runs(record.session_id) == [
         replace(first, status=Status.FAILED, end=first.start, exception=error),
         second,
@@ -129,14 +142,24 @@ def test_every_step_may_be_repeated(store, a_session, a_run, a_node) -> None:
     metric = MetricRecord("loss", 1.0, session.start)
 
     def write() -> list[Any]:
-        store.session_opened(session)
-        store.session_parameters(session.session_id, {"a": 1})
-        store.facts_logged(session.session_id, {"b": 2})
-        store.metrics_logged(session.session_id, [metric])
-        store.run_started(run)
-        store.nodes_finished(run.run_id, [a_node("x"), a_node("y")])
-        store.run_finished(run.run_id, Status.COMPLETED, run.start)
-        store.session_closed(session.session_id, Status.COMPLETED, session.start)
+        store.write([SessionOpened(session)])
+        store.write([ParametersResolved(session.session_id, ParameterDocument.of({"a": 1}))])
+        store.write([FactsLogged(session.session_id, {"b": 2})])
+        store.write([MetricsLogged(session.session_id, (metric,))])
+        store.write([RunStarted(run)])
+        store.write(
+            [
+                NodesFinished(
+                    run.run_id,
+                    (
+                        a_node("x"),
+                        a_node("y"),
+                    ),
+                )
+            ]
+        )
+        store.write([RunFinished(run.run_id, Status.COMPLETED, run.start)])
+        store.write([SessionClosed(session.session_id, Status.COMPLETED, session.start)])
         identifier = session.session_id
         return [store.sessions(), store.runs(identifier), store.nodes(run.run_id), store.metrics(identifier)]
 
@@ -148,25 +171,25 @@ def test_many_nodes_may_be_repeated(store, a_session, a_run, a_node) -> None:
     """Also where only some of them are there already."""
     session = a_session()
     run = a_run(session)
-    store.session_opened(session)
-    store.run_started(run)
+    store.write([SessionOpened(session)])
+    store.write([RunStarted(run)])
     outputs = {"a\tb\\n": {"type": "list", "length": 2}}
     nodes = [a_node(f"é\t{number}\\N", number, outputs=outputs) for number in range(450)]
     for first, last in ((0, 300), (0, 300), (150, 450)):
-        store.nodes_finished(run.run_id, nodes[first:last])
+        store.write([NodesFinished(run.run_id, tuple(nodes[first:last]))])
     assert store.nodes(run.run_id) == nodes
 
 
 def test_a_batch_is_all_or_nothing(store, a_session) -> None:
     """What was written in a batch that fails is not there."""
     kept, lost = a_session(), a_session()
-    with store.batch():
-        store.session_opened(kept)
+    with store.database.transaction():
+        store.write([SessionOpened(kept)])
 
     def fail() -> None:
-        with store.batch():
-            store.session_opened(lost)
-            store.facts_logged("unknown", {"a": 1})
+        with store.database.transaction():
+            store.write([SessionOpened(lost)])
+            store.write([FactsLogged("unknown", {"a": 1})])
 
     with pytest.raises(UnknownRecordError):
         fail()
@@ -216,10 +239,10 @@ def test_an_ambiguous_beginning_lists_the_candidates(store, five) -> None:
 def test_deleting_takes_all_that_belongs_to_a_session(store, five, a_run, a_node) -> None:
     """And leaves what others share with it."""
     for record in five[:2]:
-        store.session_parameters(record.session_id, {"shared": 1})
+        store.write([ParametersResolved(record.session_id, ParameterDocument.of({"shared": 1}))])
     run = a_run(five[0])
-    store.run_started(run)
-    store.nodes_finished(run.run_id, [a_node("x")])
+    store.write([RunStarted(run)])
+    store.write([NodesFinished(run.run_id, (a_node("x"),))])
     assert store.delete([five[0].session_id, "unknown"]) == 1
     assert store.runs(five[0].session_id) == store.nodes(run.run_id) == []
     assert [each.session_id for each in store.sessions()] == [each.session_id for each in five[:0:-1]]
@@ -231,7 +254,7 @@ def test_deleting_takes_all_that_belongs_to_a_session(store, five, a_run, a_node
 def test_what_may_be_pruned(store, five) -> None:
     """What is neither among the newest nor young; never a session that is still open."""
     for record in five[:4]:
-        store.session_closed(record.session_id, Status.COMPLETED, record.start)
+        store.write([SessionClosed(record.session_id, Status.COMPLETED, record.start)])
     newest_first = [each.session_id for each in five[::-1]]
     assert store.prunable() == newest_first[1:]
     assert store.prunable(keep_last=2) == newest_first[2:]
@@ -245,9 +268,9 @@ def test_what_may_be_pruned(store, five) -> None:
 def test_many_sessions_are_deleted(store, a_session) -> None:
     """Also more than are deleted in one transaction."""
     records = [a_session(number) for number in range(250)]
-    with store.batch():
+    with store.database.transaction():
         for record in records:
-            store.session_opened(record)
+            store.write([SessionOpened(record)])
     assert store.delete([each.session_id for each in records[:230]]) == 230
     assert len(store.sessions(None)) == 20
 
@@ -256,12 +279,22 @@ def test_long_names_are_cut_and_stay_different(store, a_session, a_run, a_node) 
     """A node, a fact and a metric may have names that no index takes whole."""
     session = a_session()
     run = a_run(session)
-    store.session_opened(session)
-    store.run_started(run)
+    store.write([SessionOpened(session)])
+    store.write([RunStarted(run)])
     long = "".join(map(str, range(3000)))
-    store.nodes_finished(run.run_id, [a_node(long + "a"), a_node(long + "b")])
-    store.facts_logged(session.session_id, {long: 1})
-    store.metrics_logged(session.session_id, [MetricRecord(long, 1.0, session.start)])
+    store.write(
+        [
+            NodesFinished(
+                run.run_id,
+                (
+                    a_node(long + "a"),
+                    a_node(long + "b"),
+                ),
+            )
+        ]
+    )
+    store.write([FactsLogged(session.session_id, {long: 1})])
+    store.write([MetricsLogged(session.session_id, (MetricRecord(long, 1.0, session.start),))])
     assert len({each.name for each in store.nodes(run.run_id)}) == 2
     assert all(each.name.startswith("0123456789") for each in store.nodes(run.run_id))
     assert [*store.facts(session.session_id).values()] == [1]
@@ -271,10 +304,10 @@ def test_what_belongs_to_no_session_is_refused(store, a_session, a_run, a_node) 
     """A step of an unknown session or run is an error, so that the writer learns that its record is lost."""
     stranger = a_session()
     for step in (
-        lambda: store.session_closed(stranger.session_id, Status.COMPLETED, stranger.start),
-        lambda: store.run_started(a_run(stranger)),
-        lambda: store.nodes_finished("unknown", [a_node("x")]),
-        lambda: store.run_finished("unknown", Status.COMPLETED, stranger.start),
+        lambda: store.write([SessionClosed(stranger.session_id, Status.COMPLETED, stranger.start)]),
+        lambda: store.write([RunStarted(a_run(stranger))]),
+        lambda: store.write([NodesFinished("unknown", (a_node("x"),))]),
+        lambda: store.write([RunFinished("unknown", Status.COMPLETED, stranger.start)]),
     ):
         with pytest.raises(UnknownRecordError):
             step()
@@ -284,10 +317,10 @@ def test_any_name_of_a_node_or_fact_is_kept(store, a_session, a_run, a_node) -> 
     """Also one that no database takes as it is."""
     session = a_session()
     run = a_run(session)
-    store.session_opened(session)
-    store.run_started(run)
-    store.nodes_finished(run.run_id, [a_node("é\ud800\0")])
-    store.facts_logged(session.session_id, {"\ud800": "\ud800"})
+    store.write([SessionOpened(session)])
+    store.write([RunStarted(run)])
+    store.write([NodesFinished(run.run_id, (a_node("é\ud800\0"),))])
+    store.write([FactsLogged(session.session_id, {"\ud800": "\ud800"})])
     assert [each.name for each in store.nodes(run.run_id)] == ["é\\ud800\\0"]
     assert store.facts(session.session_id) == {"\\ud800": "\ud800"}
 
@@ -298,9 +331,9 @@ def test_threads_may_share_a_store(store, a_session, a_run, a_node) -> None:
     def work(_: int) -> int:
         session = a_session()
         run = a_run(session)
-        store.session_opened(session)
-        store.run_started(run)
-        store.nodes_finished(run.run_id, [a_node(str(number)) for number in range(10)])
+        store.write([SessionOpened(session)])
+        store.write([RunStarted(run)])
+        store.write([NodesFinished(run.run_id, tuple([a_node(str(number)) for number in range(10)]))])
         return len(store.nodes(run.run_id))
 
     with ThreadPoolExecutor(8) as pool:

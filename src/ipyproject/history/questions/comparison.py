@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ipyproject.history.values import jsonable
+from ipyproject.history.values import flattened, jsonable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -68,17 +68,6 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator
         old, new = before.get(name, ABSENT), after.get(name, ABSENT)
         if type(old) is not type(new) or (old != new and not (old != old and new != new)):  # noqa: PLR0124  (NaN)
             yield name, old, new
-
-
-def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested mappings as one, by dotted names."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict) and value:
-            flat |= flattened(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def _session(_store: Store, record: SessionRecord) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, cast
 
 from ipyproject.errors import HistoryError
-from ipyproject.history.questions.comparison import flattened
 from ipyproject.history.stores.store import Comparison
+from ipyproject.history.values import flattened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

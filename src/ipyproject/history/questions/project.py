@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ipyproject import current
 from ipyproject.bootstrap import visited_project
-from ipyproject.errors import ProjectCodeError, SettingsError
-from ipyproject.history.stores.opening import open_for_reading
+from ipyproject.errors import HistoryError, ProjectCodeError, SettingsError
+from ipyproject.history.recording.spool import spool_of
+from ipyproject.history.stores.opening import open_store
 from ipyproject.history.stores.store import HistoryWarning
 from ipyproject.project import find_project, read_project
 from ipyproject.settings import Settings, load_settings
@@ -57,6 +58,25 @@ def open_history(project_path: str | Path | None = None, *, deleting: bool = Fal
         if location != DEFAULT_STORE:  # a store of its own keeps its sessions even when the project is renamed
             store.project = project.project_name
         yield store
+
+
+def open_for_reading(location: str | Path, *, root: Path | None = None) -> Store:
+    """Open the store at `location` without making one, and take in what waits for it where that is possible.
+
+    Args:
+        location: See `open_store`.
+        root: See `open_store`.
+
+    Raises:
+        HistoryError: See `open_store`.
+    """
+    spool = spool_of(location, root=root)
+    waiting = spool.is_waiting()
+    store = open_store(location, root=root, create=waiting)
+    if waiting:
+        with suppress(HistoryError):  # who may only read does not see what could not be recorded
+            spool.take_in(store)
+    return store
 
 
 def _located(project_path: str | Path | None, *, deleting: bool) -> tuple[Project, str]:

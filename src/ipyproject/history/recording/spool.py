@@ -1,34 +1,69 @@
-"""Where events wait while their store can't be written: files of JSON lines, one per session."""
+"""Where events wait while their store can't be written: files of JSON lines, one per session and process.
+
+Others may be able to write where these files lie, such as the temporary folder. So nothing is read but regular files
+of one's own, without another name, in a folder of one's own, and no link is ever followed.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import stat
 import tempfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
-from ipyproject.history.events import from_line
-from ipyproject.history.facts.process import is_gone
-from ipyproject.history.stores.folders import make_folder
-from ipyproject.history.stores.store import UnknownRecordError
+from ipyproject.errors import HistoryError
+from ipyproject.history.events import Event, NewerEventError, SessionClosed, from_line
+from ipyproject.history.facts.process import host_name, is_gone, process_token
+from ipyproject.history.stores.folders import PRIVATE_FOLDER, make_private_folder
+from ipyproject.history.stores.locations import sqlite_path, without_any_password
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from ipyproject.history.events import Event
     from ipyproject.history.stores.store import Store
 
 SUFFIX = ".jsonl"
-ORPHAN_SECONDS = 86_400.0  # a file of another machine, or without its beginning, is taken in when it is a day old
+UNREADABLE = ".unreadable"  # is appended to the name of a file that has lines which are not ours
+ORPHAN_SECONDS = 86_400.0  # a file of a process that can't be seen from here is taken in when it is a day old
+MOST_BYTES = 2**30  # of one file; a larger one is not ours
+_FLAGS = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a FIFO would wait for a writer
+
+
+def spool_of(location: str | Path, *, root: Path | None = None) -> Spool:
+    """Return where the events of a store wait while it can't be written: beside it, else in the temporary folder.
+
+    What was to go to a store whose name makes no sense waits for whatever store the project has next.
+
+    Args:
+        location: See `open_store`.
+        root: The project's; a store of no project takes in only what was meant for it.
+    """
+    of_project, root = root is not None, root or Path.cwd()
+    anybodys = [root / PRIVATE_FOLDER / "spool", temporary_folder(str(root))]
+    try:
+        path = sqlite_path(location, root=root)
+    except HistoryError:
+        return Spool(anybodys)
+    name = str(path) if path is not None else without_any_password(location)
+    if name is None:
+        return Spool(anybodys)
+    if path is not None:
+        beside = path.parent / f"{path.name}-spool"
+    else:
+        beside = root / PRIVATE_FOLDER / f"spool-{sha256(name.encode()).hexdigest()[:8]}"
+    return Spool([beside, temporary_folder(name)], shared=anybodys if of_project else ())
 
 
 def temporary_folder(location: str) -> Path:
     """Return the folder of last resort for a store: the user's own, within the temporary folder."""
     user = os.getuid() if hasattr(os, "getuid") else "user"
-    return Path(tempfile.gettempdir()) / f"ipyproject-spool-{user}" / sha256(location.encode()).hexdigest()[:16]
+    name = sha256(location.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"ipyproject-spool-{user}" / name
 
 
 class Spool:
@@ -43,113 +78,143 @@ class Spool:
         self._folders = folders
         self._shared = shared
 
-    def write(self, session_id: str, events: Iterable[Event], *, begun: Path | None = None) -> Path | None:
-        """Append events to a session's file.
+    def write(
+        self, session_id: str, events: Iterable[Event], *, begun: Path | None = None, worker: bool = False
+    ) -> Path | None:
+        """Append events to a file; never raises.
 
         Args:
             session_id: Whose events they are.
             events: What happened.
             begun: The file that the earlier events are in.
+            worker: The session belongs to another process, of which this one is a worker.
 
         Returns:
             The file; None when it could not be written.
         """
         text = "".join(event.as_line() + "\n" for event in events)
-        for path in [begun] if begun else [folder / f"{session_id}{SUFFIX}" for folder in self._folders]:
+        name = f"{session_id}-{os.getpid()}{SUFFIX}" if worker else f"{session_id}{SUFFIX}"
+        for path in [begun] if begun else [folder / name for folder in self._folders]:
             with suppress(OSError):
-                make_folder(path.parent.parent)
-                path.parent.mkdir(mode=0o700, exist_ok=True)
-                if _is_ours(path.parent):
-                    with path.open("a", encoding="ascii") as file:
-                        file.write(text)
-                    return path
+                make_private_folder(path.parent)
+                with _opened(path, os.O_RDWR | os.O_APPEND | os.O_CREAT) as file:
+                    size = os.fstat(file).st_size
+                    data = (text if size else f"{_heading()}\n{text}").encode("ascii")
+                    try:
+                        while data:
+                            data = data[os.write(file, data) :]
+                    except OSError:  # the disk is full: half a line would spoil the next one
+                        os.ftruncate(file, size)
+                        raise
+                return path
         return None
 
     def is_waiting(self) -> bool:
         """Return whether there is anything to take in."""
-        return bool(self._waiting())
+        return next(self._waiting(), None) is not None
 
-    def take_in(self, store: Store, *, seconds: float = 0.3) -> int:
-        """Move what waits into the store: sessions that have ended, each in one transaction, then its file is removed.
+    def take_in(self, store: Store, *, of_session: str | None = None, seconds: float = 0.3) -> list[str]:
+        """Move what waits into the store: files that no more will come to, each in one transaction; then it is removed.
 
-        A store's methods may be repeated, so that a crash between the two, or another process that does the same at
-        the same time, leaves each record once.
+        What a store is told may be repeated, so that a crash between the two, or another process that does the same at
+        the same time, leaves each record once. What a newer version wrote waits for it.
 
         Args:
             store: Where to.
+            of_session: Take in what workers have told of this session until now, and nothing else.
             seconds: How long; the rest stays for the next session.
 
         Returns:
-            How many files were taken in.
+            What the user should be told.
 
         Raises:
             HistoryError: The store failed; the files stay.
         """
         deadline = monotonic() + seconds
-        taken = 0
-        for path in self._waiting():
+        notices = []
+        for path in self._waiting(f"{of_session}-*" if of_session else "*"):
             if monotonic() > deadline:
                 break
-            try:
-                events, last_written = _read(path), path.stat().st_mtime
-            except OSError:  # another process took it
-                continue
-            if not _ended(events, last_written) or (owned := self._owned(path)) is None:
-                continue
-            with store.batch():
-                for event in events:
-                    _write_known(event, store)
-            owned.unlink(missing_ok=True)
-            taken += 1
-        return taken
+            with suppress(OSError), _opened(path, os.O_RDWR) as file:  # else another process took it, or it is not ours
+                events, is_newer, is_spoilt, has_ended = _read(file)
+                if is_newer or not (has_ended or of_session):
+                    continue
+                store.write(events, of_known_only=True)
+                if is_spoilt:
+                    path.rename(path.with_name(path.name + UNREADABLE))
+                    notices.append(f"{path} has lines that are no events; it was set aside as {path.name}{UNREADABLE}.")
+                else:
+                    path.unlink()
+        return notices
 
-    def _owned(self, path: Path) -> Path | None:
-        """Return where a file is once it waits for this store alone; None when another store took it."""
-        if path.parent not in self._shared:
-            return path
-        for folder in self._folders:  # of which one is on the same disk
-            with suppress(OSError):
-                make_folder(folder.parent)
-                folder.mkdir(mode=0o700, exist_ok=True)
-                return path.rename(folder / path.name)
-        return None
-
-    def _waiting(self) -> list[Path]:
-        return sorted(
-            path for folder in (*self._folders, *self._shared) if _is_ours(folder) for path in folder.glob(f"*{SUFFIX}")
-        )
+    def _waiting(self, pattern: str = "*") -> Iterator[Path]:
+        for folder in (*self._folders, *self._shared):
+            if _is_own(folder):
+                yield from sorted(folder.glob(f"{pattern}{SUFFIX}"))
 
 
-def _is_ours(folder: Path) -> bool:
-    """Return whether the folder is there and belongs to this user; the temporary folder is everybody's."""
+def _is_own(folder: Path) -> bool:
+    """Return whether this is a folder, no link to one, of this user alone."""
     try:
-        return folder.is_dir() and (not hasattr(os, "getuid") or folder.stat().st_uid == os.getuid())
-    except OSError:
+        about = folder.lstat()
+    except (OSError, ValueError):
         return False
+    mine = not hasattr(os, "getuid") or (about.st_uid == os.getuid() and not about.st_mode & 0o077)
+    return stat.S_ISDIR(about.st_mode) and mine
 
 
-def _read(path: Path) -> list[Event]:
+@contextmanager
+def _opened(path: Path, flags: int) -> Iterator[int]:
+    """Open a regular file of one's own, and keep others of us from it.
+
+    Raises:
+        OSError: It is something else, or is gone.
+    """
+    file = os.open(path, flags | _FLAGS, 0o600)
+    try:
+        about = os.fstat(file)
+        if not stat.S_ISREG(about.st_mode) or about.st_nlink != 1 or about.st_size > MOST_BYTES:
+            raise OSError("no file of ours")
+        if hasattr(os, "getuid"):
+            import fcntl
+
+            if about.st_uid != os.getuid():
+                raise OSError("a file of somebody else")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if not os.path.samestat(os.fstat(file), path.lstat()):  # it was taken in while it was waited for
+            raise OSError("gone")
+        yield file
+    finally:
+        os.close(file)
+
+
+def _heading() -> str:
+    """Return the line that a file begins with: whose process writes it."""
+    pid = os.getpid()
+    return json.dumps({"host": host_name(), "pid": pid, "process": process_token(pid)})
+
+
+def _read(file: int) -> tuple[list[Event], bool, bool, bool]:
+    """Return a file's events, whether a newer version wrote some, whether it has other lines, and whether it is done.
+
+    A last line without its end is one that a killed process was writing.
+    """
+    with open(os.dup(file), "rb") as stream:  # noqa: PTH123 - no path
+        stream.seek(0)
+        heading, *lines = stream.read().decode("ascii", "replace").split("\n")[:-1] or [""]
     events = []
-    for line in path.read_text(encoding="ascii", errors="replace").splitlines():
+    is_newer = is_spoilt = False
+    for line in lines:
         try:
             events.append(from_line(line))
-        except ValueError:  # the process was killed, or the disk was full, in the middle of this line
-            continue
-    return events
-
-
-def _ended(events: Iterable[Event], last_written: float) -> bool:
-    """Return whether no more events are to come: the session was closed, or its process is gone."""
-    for event in events:
-        if event.kind == "session_closed":
-            return True
-        if event.kind == "session_opened":
-            [record] = event.arguments
-            if is_gone(record.host, record.pid, record.process):
-                return True
-    return time() - last_written > ORPHAN_SECONDS
-
-
-def _write_known(event: Event, store: Store) -> None:
-    with suppress(UnknownRecordError):  # its session was deleted, or its beginning was never written
-        event.write_to(store)
+        except NewerEventError:
+            is_newer = True
+        except ValueError:
+            is_spoilt = True
+    try:
+        about = json.loads(heading)
+        is_over = is_gone(about["host"], about["pid"], about["process"])
+    except (ValueError, KeyError, TypeError):
+        is_over, is_spoilt = True, True
+    is_over |= any(isinstance(event, SessionClosed) for event in events)
+    return events, is_newer, is_spoilt, is_over or time() - os.fstat(file).st_mtime > ORPHAN_SECONDS

@@ -1,4 +1,4 @@
-"""The folder that a project's history lives in."""
+"""The folders that a history lives in: of the user alone."""
 
 from __future__ import annotations
 
@@ -10,14 +10,30 @@ if TYPE_CHECKING:
 PRIVATE_FOLDER = ".ipyproject"
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder where it is missing; git is told not to look into one of our own name.
+def make_private_folder(folder: Path) -> None:
+    """Make a folder for nobody else where it is missing, and the one above it where that is ours or the temporary one.
+
+    No other folder is made: a project that was moved away while it was open does not come back. Git is told not to look
+    into a folder of our own name.
 
     Raises:
         OSError: It can't be made.
     """
     if folder.is_dir():
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.parent.is_dir() and folder.parent.name.startswith((PRIVATE_FOLDER, "ipyproject-spool-")):
+        make_private_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
     if folder.name == PRIVATE_FOLDER:
         (folder / ".gitignore").write_text("*\n")
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a store where it is missing, wherever that is.
+
+    Raises:
+        OSError: It can't be made.
+    """
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)

@@ -67,6 +67,8 @@ MIGRATIONS = (
         ),
     ),
     Migration(2, "sessions by project", ("CREATE INDEX sessions_by_project ON sessions (project, session)",)),
+    # When its process said last that it is there.
+    Migration(3, "seen", ("ALTER TABLE sessions ADD COLUMN seen INTEGER",)),
 )
 LATEST = MIGRATIONS[-1].number
 

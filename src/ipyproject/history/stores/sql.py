@@ -9,19 +9,31 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from ipyproject.errors import HistoryError
+from ipyproject.history.events import (
+    FactsLogged,
+    MetricsLogged,
+    NodesFinished,
+    PackagesFound,
+    ParametersResolved,
+    RunFinished,
+    RunStarted,
+    SessionClosed,
+    SessionDescribed,
+    SessionOpened,
+    SessionSeen,
+)
 from ipyproject.history.ids import EPOCH, MICROSECOND, microseconds
 from ipyproject.history.records import as_document
 from ipyproject.history.stores.migrations import is_up_to_date, migrate
 from ipyproject.history.stores.reading import SqlReading
 from ipyproject.history.stores.store import UnknownRecordError
-from ipyproject.history.values import ParameterDocument, content_hash, many_json, parameter_rows, storable, to_json
+from ipyproject.history.values import content_hash, many_json, parameter_rows, storable, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from contextlib import AbstractContextManager
-    from datetime import datetime
+    from collections.abc import Callable, Iterable, Sequence
 
-    from ipyproject.history.records import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, Status
+    from ipyproject.history.events import Event
+    from ipyproject.history.records import ErrorRecord, NodeRecord, RunRecord, SessionRecord
     from ipyproject.history.stores.database import Database, Row, Statements
     from ipyproject.history.values import ParameterRow
 
@@ -30,6 +42,7 @@ PARAMETER_COLUMNS = ("session", "key", "type", "number", "text")
 NODE_COLUMNS = ("run", "started", "name", "status", "duration", "outputs")
 DELETED_AT_ONCE = 100  # sessions; others who write wait for them
 
+Insert: TypeAlias = "Callable[[str, Sequence[str], Sequence[Row]], None]"  # `Database.insert`
 Ending: TypeAlias = "tuple[str, int | None, str | None]"  # status, end and exception as they are stored
 
 
@@ -58,98 +71,14 @@ class SqlStore(SqlReading):
         except HistoryError:
             return False
 
-    def batch(self) -> AbstractContextManager[object]:
-        return self.database.transaction()
-
-    def session_opened(self, record: SessionRecord) -> None:
+    def write(self, events: Iterable[Event], *, of_known_only: bool = False) -> None:
         with self.database.transaction() as statements:
-            key = microseconds(record.start)
-            document = to_json(as_document(record))
-            values = (record.session_id, storable(record.project), storable(record.env), *_ending(record), document)
-            while not statements.execute(
-                "INSERT INTO sessions (session, session_id, project, env, status, ended, exception, record) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                (key, *values),
-            ).rowcount:
-                if _find(statements, "session", record.session_id) is not None:
-                    return
-                key += 1  # another session has this one
-            self._index_parameters(key, parameter_rows(record.extra_params))
-
-    def session_described(self, session_id: str, details: Mapping[str, Any]) -> None:
-        with self.database.transaction() as statements:
-            found = statements.execute("SELECT session, record FROM sessions WHERE session_id = ?", (session_id,))
-            key, text = found.fetchone() or _no_record("session", session_id)
-            statements.execute(
-                "UPDATE sessions SET record = ? WHERE session = ?", (to_json(json.loads(text) | dict(details)), key)
-            )
-
-    def session_parameters(self, session_id: str, parameters: Mapping[str, Any] | ParameterDocument) -> None:
-        document = parameters if isinstance(parameters, ParameterDocument) else ParameterDocument.of(parameters)
-        with self.database.transaction() as statements:
-            key = _session_key(statements, session_id)
-            _keep_document(statements, "parameters_hash", key, document.digest, document.text)
-            statements.execute("DELETE FROM parameters WHERE session = ?", (key,))
-            self._index_parameters(key, document.rows)
-
-    def _index_parameters(self, session: int, rows: Iterable[ParameterRow]) -> None:
-        # A name with a dot may give the same path as a nested one: the first is found, both stand in the document.
-        self.database.insert("parameters", PARAMETER_COLUMNS, [(session, *row) for row in rows])
-
-    def session_packages(self, session_id: str, packages: Mapping[str, str]) -> None:
-        with self.database.transaction() as statements:
-            _keep_document(statements, "packages_hash", _session_key(statements, session_id), *content_hash(packages))
-
-    def facts_logged(self, session_id: str, facts: Mapping[str, Any]) -> None:
-        with self.database.transaction() as statements:
-            key = _session_key(statements, session_id)
-            statements.executemany(
-                "INSERT INTO facts (session, name, value) VALUES (?, ?, ?) "
-                "ON CONFLICT (session, name) DO UPDATE SET value = excluded.value",
-                [(key, _index_text(name), to_json(value)) for name, value in facts.items()],
-            )
-
-    def metrics_logged(self, session_id: str, metrics: Sequence[MetricRecord]) -> None:
-        with self.database.transaction() as statements:
-            key = _session_key(statements, session_id)
-            statements.executemany(
-                "INSERT INTO metrics (session, time, name, value, run_id) VALUES (?, ?, ?, ?, ?) "
-                "ON CONFLICT (session, time, name) DO UPDATE SET value = excluded.value, run_id = excluded.run_id",
-                [
-                    (key, microseconds(each.time), _index_text(each.name), repr(float(each.value)), each.run_id)
-                    for each in metrics
-                ],
-            )
-
-    def session_closed(
-        self, session_id: str, status: Status, end: datetime, exception: ErrorRecord | None = None
-    ) -> None:
-        with self.database.transaction() as statements:
-            _end(statements, "session", session_id, (str(status), microseconds(end), _error_text(exception)))
-
-    def run_started(self, record: RunRecord) -> None:
-        with self.database.transaction() as statements:
-            pipeline = record.selection.get("pipeline")
-            document = to_json(as_document(record))
-            values = (storable(pipeline) if isinstance(pipeline, str) else None, *_ending(record), document)
-            key = microseconds(record.start)
-            while not statements.execute(
-                "INSERT INTO runs (run, run_id, session, pipeline, status, ended, exception, record) "
-                "SELECT ?, ?, session, ?, ?, ?, ?, ? FROM sessions WHERE session_id = ? ON CONFLICT DO NOTHING",
-                (key, record.run_id, *values, record.session_id),
-            ).rowcount:
-                if _find(statements, "run", record.run_id) is not None:
-                    return
-                _session_key(statements, record.session_id)
-                key += 1  # another run has this one
-
-    def nodes_finished(self, run_id: str, nodes: Sequence[NodeRecord]) -> None:
-        with self.database.transaction() as statements:
-            self.database.insert("nodes", NODE_COLUMNS, _node_rows(_run_key(statements, run_id), nodes))
-
-    def run_finished(self, run_id: str, status: Status, end: datetime, exception: ErrorRecord | None = None) -> None:
-        with self.database.transaction() as statements:
-            _end(statements, "run", run_id, (str(status), microseconds(end), _error_text(exception)))
+            for event in events:
+                try:
+                    _WRITING[type(event)](event, statements, self.database.insert)
+                except UnknownRecordError:
+                    if not of_known_only:
+                        raise
 
     def delete(self, session_ids: Sequence[str]) -> int:
         deleted = 0
@@ -163,6 +92,119 @@ class SqlStore(SqlReading):
 
     def close(self) -> None:
         self.database.close()
+
+
+def _session_opened(event: SessionOpened, statements: Statements, insert: Insert) -> None:
+    record = event.record
+    key = microseconds(record.start)
+    document = to_json(as_document(record))
+    values = (record.session_id, storable(record.project), storable(record.env), *_ending(record), document)
+    while not statements.execute(
+        "INSERT INTO sessions (session, session_id, project, env, status, ended, exception, record) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (key, *values),
+    ).rowcount:
+        if _find(statements, "session", record.session_id) is not None:
+            return
+        key += 1  # another session has this one
+    _index_parameters(key, parameter_rows(record.extra_params), insert)
+
+
+def _session_described(event: SessionDescribed, statements: Statements, _insert: Insert) -> None:
+    found = statements.execute("SELECT session, record FROM sessions WHERE session_id = ?", (event.session_id,))
+    key, text = found.fetchone() or _no_record("session", event.session_id)
+    statements.execute(
+        "UPDATE sessions SET record = ? WHERE session = ?", (to_json(json.loads(text) | dict(event.details)), key)
+    )
+
+
+def _session_seen(event: SessionSeen, statements: Statements, _insert: Insert) -> None:
+    sql = "UPDATE sessions SET seen = ? WHERE session_id = ?"
+    if not statements.execute(sql, (microseconds(event.time), event.session_id)).rowcount:
+        _no_record("session", event.session_id)
+
+
+def _parameters_resolved(event: ParametersResolved, statements: Statements, insert: Insert) -> None:
+    document = event.parameters
+    key = _session_key(statements, event.session_id)
+    _keep_document(statements, "parameters_hash", key, document.digest, document.text)
+    statements.execute("DELETE FROM parameters WHERE session = ?", (key,))
+    _index_parameters(key, document.rows, insert)
+
+
+def _packages_found(event: PackagesFound, statements: Statements, _insert: Insert) -> None:
+    key = _session_key(statements, event.session_id)
+    _keep_document(statements, "packages_hash", key, *content_hash(event.packages))
+
+
+def _facts_logged(event: FactsLogged, statements: Statements, _insert: Insert) -> None:
+    key = _session_key(statements, event.session_id)
+    statements.executemany(
+        "INSERT INTO facts (session, name, value) VALUES (?, ?, ?) "
+        "ON CONFLICT (session, name) DO UPDATE SET value = excluded.value",
+        [(key, _index_text(name), to_json(value)) for name, value in event.facts.items()],
+    )
+
+
+def _metrics_logged(event: MetricsLogged, statements: Statements, _insert: Insert) -> None:
+    key = _session_key(statements, event.session_id)
+    statements.executemany(
+        "INSERT INTO metrics (session, time, name, value, run_id) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (session, time, name) DO UPDATE SET value = excluded.value, run_id = excluded.run_id",
+        [
+            (key, microseconds(each.time), _index_text(each.name), repr(float(each.value)), each.run_id)
+            for each in event.metrics
+        ],
+    )
+
+
+def _session_closed(event: SessionClosed, statements: Statements, _insert: Insert) -> None:
+    _end(statements, "session", event.session_id, _ending(event))
+
+
+def _run_started(event: RunStarted, statements: Statements, _insert: Insert) -> None:
+    record = event.record
+    pipeline = record.selection.get("pipeline")
+    document = to_json(as_document(record))
+    values = (storable(pipeline) if isinstance(pipeline, str) else None, *_ending(record), document)
+    key = microseconds(record.start)
+    while not statements.execute(
+        "INSERT INTO runs (run, run_id, session, pipeline, status, ended, exception, record) "
+        "SELECT ?, ?, session, ?, ?, ?, ?, ? FROM sessions WHERE session_id = ? ON CONFLICT DO NOTHING",
+        (key, record.run_id, *values, record.session_id),
+    ).rowcount:
+        if _find(statements, "run", record.run_id) is not None:
+            return
+        _session_key(statements, record.session_id)
+        key += 1  # another run has this one
+
+
+def _nodes_finished(event: NodesFinished, statements: Statements, insert: Insert) -> None:
+    insert("nodes", NODE_COLUMNS, _node_rows(_run_key(statements, event.run_id), event.nodes))
+
+
+def _run_finished(event: RunFinished, statements: Statements, _insert: Insert) -> None:
+    _end(statements, "run", event.run_id, _ending(event))
+
+
+def _index_parameters(session: int, rows: Iterable[ParameterRow], insert: Insert) -> None:
+    # A name with a dot may give the same path as a nested one: the first is found, both stand in the document.
+    insert("parameters", PARAMETER_COLUMNS, [(session, *row) for row in rows])
+
+
+_WRITING: dict[type[Event], Callable[[Any, Statements, Insert], None]] = {
+    SessionOpened: _session_opened,
+    SessionDescribed: _session_described,
+    SessionSeen: _session_seen,
+    ParametersResolved: _parameters_resolved,
+    PackagesFound: _packages_found,
+    FactsLogged: _facts_logged,
+    MetricsLogged: _metrics_logged,
+    RunStarted: _run_started,
+    NodesFinished: _nodes_finished,
+    RunFinished: _run_finished,
+    SessionClosed: _session_closed,
+}
 
 
 def _index_text(name: str) -> str:
@@ -199,7 +241,7 @@ def _end(statements: Statements, kind: str, identifier: str, ending: Ending) -> 
         _no_record(kind, identifier)
 
 
-def _ending(record: SessionRecord | RunRecord) -> Ending:
+def _ending(record: SessionRecord | RunRecord | SessionClosed | RunFinished) -> Ending:
     ended = None if record.end is None else microseconds(record.end)
     return str(record.status), ended, _error_text(record.exception)
 

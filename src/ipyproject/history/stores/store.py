@@ -10,12 +10,11 @@ from ipyproject.errors import HistoryError
 from ipyproject.history.records import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from ipyproject.history.records import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord
-    from ipyproject.history.values import ParameterDocument
+    from ipyproject.history.events import Event
+    from ipyproject.history.records import MetricRecord, NodeRecord, RunRecord, SessionRecord
 
 
 class HistoryWarning(UserWarning):
@@ -86,8 +85,8 @@ class SessionFilter:
 class Store(ABC):
     """Where sessions are kept. Safe with threads, and with many processes writing at once.
 
-    Every writing method is one transaction and may be repeated with the same arguments without changing anything
-    more: that is how what was set aside while a store failed can be taken in once and only once.
+    An event may be written again without changing anything more: that is how what was set aside while a store failed
+    can be taken in once and only once.
 
     Every method raises `HistoryError` when the store can't be used.
 
@@ -103,50 +102,16 @@ class Store(ABC):
     notices: Sequence[str] = ()
 
     @abstractmethod
-    def batch(self) -> AbstractContextManager[object]:
-        """Make all writing within the ``with`` block one transaction."""
+    def write(self, events: Iterable[Event], *, of_known_only: bool = False) -> None:
+        """Keep what happened, in one transaction.
 
-    @abstractmethod
-    def session_opened(self, record: SessionRecord) -> None:
-        """Keep a new session; one that is known already stays as it is."""
+        Args:
+            events: What happened, in this order.
+            of_known_only: Leave out what happened to sessions and runs that the store does not have.
 
-    @abstractmethod
-    def session_described(self, session_id: str, details: Mapping[str, Any]) -> None:
-        """Replace fields of a session's record that were found later, such as ``git``."""
-
-    @abstractmethod
-    def session_parameters(self, session_id: str, parameters: Mapping[str, Any] | ParameterDocument) -> None:
-        """Keep the resolved parameters (nested), once per distinct content, and let sessions be found by them."""
-
-    @abstractmethod
-    def session_packages(self, session_id: str, packages: Mapping[str, str]) -> None:
-        """Keep the installed distributions (name -> version), once per distinct set."""
-
-    @abstractmethod
-    def facts_logged(self, session_id: str, facts: Mapping[str, Any]) -> None:
-        """Keep facts of plugins and users under their names; a later value replaces an earlier one."""
-
-    @abstractmethod
-    def metrics_logged(self, session_id: str, metrics: Sequence[MetricRecord]) -> None:
-        """Keep values of metrics; one name may have many, at different times."""
-
-    @abstractmethod
-    def session_closed(
-        self, session_id: str, status: Status, end: datetime, exception: ErrorRecord | None = None
-    ) -> None:
-        """Keep how and when a session ended."""
-
-    @abstractmethod
-    def run_started(self, record: RunRecord) -> None:
-        """Keep a new run; one that is known already stays as it is."""
-
-    @abstractmethod
-    def nodes_finished(self, run_id: str, nodes: Sequence[NodeRecord]) -> None:
-        """Keep nodes of a run that have finished."""
-
-    @abstractmethod
-    def run_finished(self, run_id: str, status: Status, end: datetime, exception: ErrorRecord | None = None) -> None:
-        """Keep how and when a run ended."""
+        Raises:
+            UnknownRecordError: The store does not have the session or run of an event.
+        """
 
     @abstractmethod
     def sessions(self, limit: int | None = 20, where: SessionFilter | None = None) -> list[SessionRecord]:
