@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import signal
+from _thread import start_new_thread
 from contextlib import contextmanager
 from threading import current_thread, main_thread
+from time import sleep
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType, TracebackType
+
+MOMENT_SECONDS = 0.001
 
 
 class Interrupts:
@@ -45,7 +49,17 @@ class Interrupts:
     def _take(self, number: int, frame: FrameType | None) -> None:
         self._waiting = number, frame
         if self._is_allowed:
-            self._deliver()
+            if frame is not None and frame.f_globals.get("__name__") == "contextlib":
+                # A block is being left. What a generator puts in order after it would be done when the generator is
+                # collected, in the middle of something else; so the interrupt comes a moment later.
+                start_new_thread(self._repeat, (number,))
+            else:
+                self._deliver()
+
+    def _repeat(self, number: int) -> None:
+        sleep(MOMENT_SECONDS)
+        if self._waiting is not None:
+            signal.raise_signal(number)
 
     def _deliver(self) -> None:
         if self._waiting is None or self._handler is None:
@@ -70,6 +84,6 @@ class Interrupts:
         if self._handler is None:
             return
         signal.signal(signal.SIGINT, self._handler)
-        last = self._waiting or self._raised
+        last, self._waiting = self._waiting or self._raised, None
         if error is None and last is not None:
             self._handler(*last)
