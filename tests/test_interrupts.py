@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -18,7 +19,7 @@ def leave(block):
 
 def test_a_block_that_is_being_left_is_left():
     """An interrupt that comes while contextlib leaves a block comes through after it, not instead of it."""
-    left, namespace = [], {"__name__": "contextlib", "send": lambda: os.kill(os.getpid(), signal.SIGINT)}
+    left, namespace = [], {"__name__": "contextlib", "send": partial(os.kill, os.getpid(), signal.SIGINT)}
     exec(LEAVING, namespace)
 
     @contextmanager
@@ -26,11 +27,15 @@ def test_a_block_that_is_being_left_is_left():
         yield
         left.append(True)
 
-    with pytest.raises(KeyboardInterrupt), Interrupts() as interrupts, interrupts.allowed():
-        generator = block().gen
-        next(generator)
-        namespace["leave"](generator)
-        assert left == [True]
-        time.sleep(5)
-        left.append("too long")
+    def interrupted() -> None:
+        with Interrupts() as interrupts, interrupts.allowed():
+            generator = block().gen
+            next(generator)
+            namespace["leave"](generator)
+            assert left == [True]
+            time.sleep(5)
+            left.append("too late")
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert left == [True]

@@ -59,7 +59,10 @@ class Interrupts:
     def _repeat(self, number: int) -> None:
         sleep(MOMENT_SECONDS)
         if self._waiting is not None:
-            signal.raise_signal(number)
+            if hasattr(signal, "pthread_kill"):  # wakes it from whatever it waits for
+                signal.pthread_kill(main_thread().ident or 0, number)
+            else:
+                signal.raise_signal(number)
 
     def _deliver(self) -> None:
         if self._waiting is None or self._handler is None:
