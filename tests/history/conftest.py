@@ -33,6 +33,7 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 # What processes that tests start have in common; the record of a session needs a live process, so they make their own.
 PRELUDE = """
 import os, sys, time, warnings
+warnings.filterwarnings("ignore", "This process .* is multi-threaded")  # said of every fork since Python 3.12
 from datetime import UTC, datetime
 from pathlib import Path
 from ipyproject.history import *

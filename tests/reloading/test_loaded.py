@@ -205,6 +205,7 @@ def test_leaving_a_project_takes_its_finder_away(project, make_project):
     reload_project()
     assert len([each for each in sys.meta_path if isinstance(each, ProjectFinder)]) == 1
     assert finders[0] not in sys.meta_path
+    current.current_session().close()
     current.reset()
     assert not [each for each in sys.meta_path if isinstance(each, ProjectFinder)]
 
