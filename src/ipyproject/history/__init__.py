@@ -1,6 +1,6 @@
 """The record of sessions and runs: what was opened, with what, what ran, and how it ended."""
 
-from ipyproject.history.facts.capture import process_info
+from ipyproject.history.facts.process import process_info
 from ipyproject.history.ids import new_id
 from ipyproject.history.moments import moment
 from ipyproject.history.questions.asking import SessionHistory, SessionList, compare, session, sessions

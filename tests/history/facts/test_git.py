@@ -163,6 +163,23 @@ def test_paths_through_a_link(repo, tmp_path) -> None:
     assert git_state(repo / "project", (repo / "project" / ".." / ".." / "x", repo / "project"))["dirty"] is True
 
 
+def test_what_links_lead_to(repo) -> None:
+    """A link within the repository counts, and so does what it leads to; paths below one are where they really are."""
+    (repo / "shared").mkdir()
+    (repo / "shared" / "x.yml").touch()
+    (repo / "project" / "conf").symlink_to("../shared")
+    git(repo, "add", ".")
+    git(repo, "commit", "-qm", "second")
+    looked_at = ((repo / "project" / "conf",), (repo / "project" / "conf" / "x.yml",))
+    assert [git_state(repo / "project", paths)["dirty"] for paths in looked_at] == [False, False]
+    (repo / "shared" / "x.yml").write_text("x: 1")
+    assert [git_state(repo / "project", paths)["dirty"] for paths in looked_at] == [True, True]
+    git(repo, "checkout", "-q", "shared")
+    (repo / "project" / "conf").unlink()
+    (repo / "project" / "conf").symlink_to("/")
+    assert git_state(repo / "project", looked_at[0])["dirty"] is True
+
+
 def test_settings_of_diffs_do_not_matter(repo) -> None:
     """The user's taste in diffs, external tools included, changes no hash."""
     change(repo)
@@ -351,17 +368,20 @@ def test_given_up(repo, hanging_git) -> None:
 
 
 def test_in_the_background(repo, tmp_path) -> None:
-    """The facts are passed on; no facts are not."""
+    """The facts are passed on as they become known, commit and branch first; no facts are not."""
     told = []
-    assert start_git_state(repo, told.append).finish(20) == git_state(repo) == told[0]
+    change(repo)
+    all_of_it = git_state(repo)
+    assert start_git_state(repo, told.append).finish(20) == all_of_it == told[-1]
+    assert [list(each) for each in told] == [list(all_of_it)[:count] for count in (2, 3, 4)]
     assert start_git_state(tmp_path, told.append).finish(20) == {}
-    assert len(told) == 1
+    assert len(told) == 3
 
 
 @pytest.mark.parametrize("ending", ["", "sys.exit(3)", "raise ValueError"])
 def test_a_process_that_ends_early(repo, hanging_git, ending) -> None:
     """A process that ends in the middle neither hangs nor says a word about it."""
-    code = f"import sys; from pathlib import Path; from ipyproject.history.facts.git import start_git_state\nstart_git_facts(Path({str(repo)!r}), print)\n{ending}"
+    code = f"import sys; from pathlib import Path; from ipyproject.history.facts.git import start_git_state\nstart_git_state(Path({str(repo)!r}), print)\n{ending}"
     done = subprocess.run(
         [sys.executable, "-X", "dev", "-c", code], capture_output=True, text=True, timeout=60, check=False
     )

@@ -18,7 +18,7 @@ def install(folder: Path, info: str, name: str | None, version: str, file: str =
 
 
 def test_the_same_as_the_standard_library() -> None:
-    """In this very environment, folder names tell just what the metadata tells."""
+    """In this very environment, what is told is just what the metadata tells when all of it is parsed."""
     expected: dict[str, str] = {}
     for each in importlib.metadata.distributions():
         expected.setdefault(package_name(each.metadata["Name"]), each.version)
@@ -63,13 +63,21 @@ def test_changes_are_seen(tmp_path) -> None:
 
 
 def test_odd_entries_of_the_path(tmp_path, monkeypatch) -> None:
-    """Archives are read; entries that are not there, empty or no paths do no harm."""
+    """Archives and eggs are read; entries that are not there, empty or no paths do no harm."""
     archive = tmp_path / "x.zip"
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("x-1.dist-info/METADATA", "Name: x\nVersion: 1\n")
     (tmp_path / "text.txt").write_text("x")
     monkeypatch.chdir(tmp_path)
-    path = [str(archive), str(tmp_path / "gone"), str(tmp_path / "text.txt"), "", "a\0b"]
-    assert installed_packages(path) == {"x": "1"}
+    install(tmp_path / "egg" / "y.egg", "EGG-INFO", "y", "2", "PKG-INFO")
+    path = [
+        str(tmp_path / "egg" / "y.egg"),
+        str(archive),
+        str(tmp_path / "gone"),
+        str(tmp_path / "text.txt"),
+        "",
+        "a\0b",
+    ]
+    assert installed_packages(path) == {"x": "1", "y": "2"}
     assert installed_packages([]) == {}
     assert installed_packages(sys.path) == installed_packages()

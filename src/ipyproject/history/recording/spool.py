@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from ipyproject.errors import HistoryError
 from ipyproject.history.events import Event, NewerEventError, SessionClosed, from_line
-from ipyproject.history.facts.process import host_name, is_gone, process_token
+from ipyproject.history.facts.process import Liveness, host_name, liveness, process_token
 from ipyproject.history.stores.folders import PRIVATE_FOLDER, make_private_folder
 from ipyproject.history.stores.locations import sqlite_path, without_any_password
 
@@ -213,7 +213,7 @@ def _read(file: int) -> tuple[list[Event], bool, bool, bool]:
             is_spoilt = True
     try:
         about = json.loads(heading)
-        is_over = is_gone(about["host"], about["pid"], about["process"])
+        is_over = liveness(about["host"], about["pid"], about["process"]) is Liveness.GONE
     except (ValueError, KeyError, TypeError):
         is_over, is_spoilt = True, True
     is_over |= any(isinstance(event, SessionClosed) for event in events)

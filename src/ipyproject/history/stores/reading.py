@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.errors import HistoryError
-from ipyproject.history.facts.process import is_gone
+from ipyproject.history.facts.process import Liveness, liveness
 from ipyproject.history.ids import from_microseconds
 from ipyproject.history.records import (
     ErrorRecord,
@@ -204,7 +204,7 @@ def _session(row: Row) -> SessionRecord:
         parameters_hash=parameters_hash,
         packages_hash=packages_hash,
     )
-    if record.status is Status.OPEN and is_gone(record.host, record.pid, record.process):
+    if record.status is Status.OPEN and liveness(record.host, record.pid, record.process) is Liveness.GONE:
         return replace(record, status=Status.INTERRUPTED)
     return record
 
