@@ -49,7 +49,7 @@ def _field(field: Field[Any], value: Any, masker: Masker) -> Any:
             for name, item in value.items()
         }
     rule = _RULES.get(field.metadata.get("masked", ""))
-    return masker.data(value, name=field.name) if rule is None else rule(value, masker)
+    return masker.data(value) if rule is None else rule(value, masker)
 
 
 def _line(invocation: Mapping[str, Any], masker: Masker) -> Any:
