@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import date, time, timedelta
 from functools import lru_cache
 from numbers import Number
+from operator import is_
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus, unquote
@@ -163,8 +164,7 @@ class Masker:
     def _fixed_data(self, way: Hashable, data: dict[Any, Any]) -> dict[Any, Any]:
         made = self._of_fixed(way, data, lambda value, hidden: _Masking(self).of(value, hidden=hidden))
         result = {_Masking(self).of(key): value for key, value in made.items()}
-        same = len(result) == len(data) and all(key in result and result[key] is value for key, value in data.items())
-        return data if same else result
+        return data if _is_same(result, data) else result
 
     def _of_fixed(self, way: Hashable, data: dict[Any, Any], make: Callable[[Any, bool], Any]) -> dict[Any, Any]:
         """Return what is made of each value of a dict that never changes; of the very same ones it was made before."""
@@ -270,6 +270,10 @@ def _secret_texts(data: Any, is_secret: Callable[[str], bool], hidden: bool) -> 
     return found
 
 
+def _is_same(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
+    return len(one) == len(other) and all(map(is_, one, other)) and all(map(is_, one.values(), other.values()))
+
+
 def _as_text(value: Any) -> str:
     if isinstance(value, str):
         return str.__str__(value)
@@ -333,8 +337,7 @@ class _Masking:
             seen = self._seen.get((id(value), hidden), (None, HIDDEN if depth == MAX_DEPTH else None))[1]
             if seen is None:
                 self._seen[id(value), hidden] = (value, HIDDEN)  # should the value contain itself
-                make = self._mapping if isinstance(value, Mapping) else self._collection
-                seen = make(value, depth + 1, hidden)
+                seen = self._container(value, depth + 1, hidden=hidden)
                 self._seen[id(value), hidden] = (value, seen)
             return seen
         if isinstance(value, _SHOWN):
@@ -346,17 +349,13 @@ class _Masking:
         new = HIDDEN if hidden else self._text(text)
         return value if new == text else new
 
-    def _mapping(self, value: Mapping[Any, Any], depth: int, hidden: bool) -> Any:  # noqa: FBT001
-        changed = False
-        result = {}
-        for key, item in value.items():
-            new_key = self._masked(key, depth, hidden=False)
-            new = self._masked(item, depth, hidden=hidden or self._is_secret(_as_text(key)))
-            changed |= new is not item or new_key is not key
-            result[new_key] = new
-        return result if changed else value
-
-    def _collection(self, value: Any, depth: int, hidden: bool) -> Any:  # noqa: FBT001
+    def _container(self, value: Any, depth: int, *, hidden: bool) -> Any:
+        if isinstance(value, Mapping):
+            result = {}
+            for key, item in value.items():
+                is_named = hidden or self._is_secret(_as_text(key))
+                result[self._masked(key, depth, hidden=False)] = self._masked(item, depth, hidden=is_named)
+            return value if _is_same(result, value) else result
         items = [self._masked(item, depth, hidden=hidden) for item in value]
         kind = next(kind for kind in _COLLECTIONS if isinstance(value, kind))
-        return value if all(new is item for new, item in zip(items, value, strict=True)) else kind(items)
+        return value if all(map(is_, items, value)) else kind(items)
