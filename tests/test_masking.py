@@ -101,6 +101,8 @@ def test_all_places_and_kinds() -> None:
     assert found[4] is harmless
     assert masker.data(MappingProxyType({"password": "x"})) == {"password": "***"}
     assert masker.data(BrokenDict(password="x")) == "***"
+    masker.learn({"a": BrokenDict(password="x"), "password": "0ther-secret"})
+    assert masker.text("0ther-secret") == "***"
 
 
 def test_data_within_itself() -> None:

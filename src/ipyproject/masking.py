@@ -10,6 +10,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, time, timedelta
 from functools import lru_cache
 from numbers import Number
@@ -257,16 +258,17 @@ def _secret_texts(data: Any, is_secret: Callable[[str], bool], hidden: bool) -> 
     left, seen = [(data, hidden)], dict[tuple[int, bool], Any]()
     while left:
         item, hidden = left.pop()
-        if isinstance(item, (str, bytes, bytearray)):
-            text = _as_text(item)
-            spans = _spans(text)
-            found += [text] if hidden and not (spans and "://" in text) else []
-            for part in [text[begin:end] for begin, end in spans]:
-                found += [part, unquote(part), part.partition("@")[0]]
-        elif isinstance(item, _CONTAINERS) and (id(item), hidden) not in seen:
-            seen[id(item), hidden] = item
-            pairs = item.items() if isinstance(item, Mapping) else (("", below) for below in item)
-            left += [(below, hidden or is_secret(_as_text(name))) for name, below in pairs]
+        with suppress(Exception):  # the user's objects may do anything
+            if isinstance(item, (str, bytes, bytearray)):
+                text = _as_text(item)
+                spans = _spans(text)
+                found += [text] if hidden and not (spans and "://" in text) else []
+                for part in [text[begin:end] for begin, end in spans]:
+                    found += [part, unquote(part), part.partition("@")[0]]
+            elif isinstance(item, _CONTAINERS) and (id(item), hidden) not in seen:
+                seen[id(item), hidden] = item
+                pairs = item.items() if isinstance(item, Mapping) else (("", below) for below in item)
+                left += [(below, hidden or is_secret(_as_text(name))) for name, below in pairs]
     return found
 
 

@@ -106,7 +106,7 @@ class ReplayPlan:
                 for record in records
                 for name, value in flattened(self._with_given(record.extra_params)).items()
                 if name not in given
-                and is_hidden(value)
+                and is_hidden((name, value))
                 and (record.hidden_params is None or name in record.hidden_params)
             )
         )

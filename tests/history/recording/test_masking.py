@@ -151,12 +151,13 @@ def test_the_names_of_what_was_hidden(a_session, a_run) -> None:
         "note": "it is hunter2-hunter2",
         "hosts": [{"api_key": "abcdef"}],
         "labels": {1: "*** one"},
+        "names": {"hunter2-hunter2": 1},
         "view": MappingProxyType({"password": "x", "user": "you"}),
     }
     masker = Masker(["hunter2-hunter2"])
     for record in (a_session(extra_params=params), a_run(a_session(), extra_params=params)):
         found = masked(record, masker)
-        assert found.hidden_params == ("db.password", "db.more.token.a", "note", "hosts", "view.password")
+        assert found.hidden_params == ("db.password", "db.more.token.a", "note", "hosts", "names.***", "view.password")
         assert masked(found, masker).hidden_params == found.hidden_params
         assert from_document(type(record), json.loads(json.dumps(as_document(found)))).hidden_params == (
             found.hidden_params

@@ -75,4 +75,8 @@ def _hidden_names(before: Mapping[str, Any], masked: Mapping[str, Any]) -> list[
     if masked is before:
         return []
     known = flattened(before)
-    return [name for name, value in flattened(masked).items() if value is not known.get(name) and is_hidden(value)]
+    return [
+        name
+        for name, value in flattened(masked).items()
+        if value is not known.get(name, known) and is_hidden((name, value))
+    ]
