@@ -118,8 +118,8 @@ class Masker:
             self._learn(found(data, hidden=False))
             return
         self._fixed[id(data)] = data
-        for part in self._of_fixed(("secrets", everything, self._names), data, found).values():
-            self._learn(part)
+        parts = self._of_fixed(("secrets", everything, self._names), data, found).values()
+        self._learn(text for part in parts for text in part)
 
     def learn_credentials(self, credentials: Mapping[str, Any], *, fixed: bool = False) -> None:
         """Remember every text in credentials; `fixed` as for `learn`."""
