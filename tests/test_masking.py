@@ -239,9 +239,8 @@ def leaf(name: str, secret: str) -> st.SearchStrategy[Any]:
 
 def nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     names, others = st.sampled_from(["a", "model", "b c", "rate"]), st.none() | st.integers() | st.text("ab:=/@,")
-    return st.lists(others, max_size=3).flatmap(lambda some: inner.map(lambda it: [*some, it])) | st.dictionaries(
-        names, inner, min_size=1, max_size=3
-    )
+    lists = st.tuples(st.lists(others, max_size=3), inner).map(lambda pair: [*pair[0], pair[1]])
+    return lists | st.dictionaries(names, inner, min_size=1, max_size=3)
 
 
 @given(st.data(), st.sampled_from(["password", "dbPassword", "api-key", "HF_TOKEN", "credentials"]), SECRETS)
