@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from ipyproject.masking import Masker
     from ipyproject.project import Project
 
 
@@ -85,7 +86,8 @@ class _Current:
         self._created: dict[str, Created] | None = None  # of the block that goes on
         self._reusable: Mapping[str, Created] = {}
         self._path_entry: str | None = None
-        self._sessions: list[tuple[SessionInfo, Callable[[], object]]] = []  # each with what closes it at exit
+        # Each with what closes it at exit, and what hides its secrets in messages.
+        self._sessions: list[tuple[SessionInfo, Callable[[], object], Masker]] = []
         self._here: ContextVar[SessionInfo | None] = ContextVar("_here", default=None)
         self._lock = Lock()
         self._closes_at_exit = False
@@ -199,17 +201,18 @@ class _Current:
     def sessions(self) -> tuple[SessionInfo, ...]:
         """Return the open sessions, the one opened first at the front."""
         with self._lock:
-            return tuple(session for session, _ in self._sessions)
+            return tuple(session for session, *_ in self._sessions)
 
-    def push_session(self, session: SessionInfo, close_at_exit: Callable[[], object]) -> None:
+    def push_session(self, session: SessionInfo, close_at_exit: Callable[[], object], masker: Masker) -> None:
         """Make a session the current one.
 
         Args:
             session: The session.
             close_at_exit: Called when the process ends and the session is still open.
+            masker: Hides its secrets in messages as long as it is open.
         """
         with self._lock:
-            self._sessions.append((session, close_at_exit))
+            self._set_sessions([*self._sessions, (session, close_at_exit, masker)])
             is_first, self._closes_at_exit = not self._closes_at_exit, True
         if is_first:
             atexit.register(self._close_all)  # once: the interpreter never forgets an entry, even one taken out
@@ -217,7 +220,7 @@ class _Current:
     def drop_session(self, session: SessionInfo) -> None:
         """Take a session out; the one opened before it, if still open, is current again."""
         with self._lock:
-            self._sessions = [(other, closer) for other, closer in self._sessions if other is not session]
+            self._set_sessions([each for each in self._sessions if each[0] is not session])
 
     @contextmanager
     def running(self, session: SessionInfo) -> Iterator[None]:
@@ -246,14 +249,20 @@ class _Current:
         """Forget the current project and sessions, and take the project's folder off ``sys.path``."""
         self.set_project(None)
         with self._lock:
-            self._sessions = []
+            self._set_sessions([])
 
     def _close_all(self) -> None:
         with self._lock:
-            closers = [closer for _, closer in self._sessions]
+            closers = [closer for _, closer, _ in self._sessions]
         with ExitStack() as left:  # the one opened last first; one that fails does not stop the rest
             for closer in closers:
                 left.callback(closer)
+
+    def _set_sessions(self, sessions: list[tuple[SessionInfo, Callable[[], object], Masker]]) -> None:
+        from ipyproject.masking import put_in_force
+
+        self._sessions = sessions
+        put_in_force(masker for *_, masker in sessions)
 
     def _set_path_entry(self, source_dir: Path | None) -> None:
         entry = str(source_dir) if source_dir is not None else None

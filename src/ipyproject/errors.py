@@ -33,8 +33,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+LOOKED_AT = 500_000  # characters of a text; what is behind is never shown, masked or not
+
+
 class ProjectError(Exception):
-    """A mistake in a project, its configuration or a command, told in one short message.
+    """A mistake in a project, its configuration or a command, told in one short message, with secrets in it hidden.
 
     Args:
         message: What is wrong, naming the culprit (file, line, key, name).
@@ -48,6 +51,9 @@ class ProjectError(Exception):
     where: str | None = None
 
     def __init__(self, message: str, hint: str | None = None) -> None:
+        from ipyproject.masking import masked_text
+
+        message = masked_text(message)
         super().__init__(message, hint)
         self.message = message
         self.hint = hint
@@ -161,10 +167,13 @@ def type_name(error: BaseException) -> str:
 
 
 def shortened(text: str, most: int = 400) -> str:
-    """Return a text that fits into a message: at most so many characters, in few lines."""
-    lines = text.strip().splitlines()
+    """Return a text that fits into a message: its secrets hidden, at most so many characters, in few lines."""
+    from ipyproject.masking import masked_text
+
+    text = masked_text(text.strip()[:LOOKED_AT])  # before it is cut: half a secret is not known any more
+    lines = text.splitlines()
     kept = "\n".join(lines[:6])
-    return text.strip() if len(lines) <= 6 and len(kept) <= most else f"{kept[:most].rstrip()} ..."  # noqa: PLR2004
+    return text if len(lines) <= 6 and len(kept) <= most else f"{kept[:most].rstrip()} ..."  # noqa: PLR2004
 
 
 def did_you_mean(name: str, known: Iterable[str], what: str = "Known") -> str:

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from ipyproject import reload_project
-from ipyproject.errors import HistoryError
+from ipyproject.errors import DatasetNotFoundError, HistoryError
 from ipyproject.history import HistoryWarning, Status, open_history
 from ipyproject.session.facade import core_of
 
@@ -134,6 +134,45 @@ def test_credentials_wherever_they_turn_up(make_project, monkeypatch):
     assert b"S3cr3tPassw0rd" not in content
     assert b"tok_9f8e7d6c5b4a" not in content
     assert b"it is ***" in content
+
+
+def test_what_credentials_refer_to(make_project, monkeypatch):
+    """The variables that credentials use are secret, wherever they come to; messages hide them before they are cut."""
+    monkeypatch.setenv("SHOP_PW", "pw-9f8e7d6c5b4a")
+    monkeypatch.setenv("SHOP_STAGE", "SHOP_PW")
+    files = {
+        "conf/base/credentials.yml": 'db: {url: "db://me:${oc.env:${oc.env:SHOP_STAGE}}@host"}',
+        "conf/base/globals.yml": "key: from-globals",
+        "conf/local/credentials.yml": "more: {of: '${globals:key}'}",
+        "src/shop/settings.py": "SESSION_ENVIRONMENT = ['SHOP_*']",
+        "src/shop/nodes.py": """
+            def double(orders, rate): raise ValueError("x" * 9_995 + "pw-9f8e7d6c5b4a")
+            def add_up(doubled): ...
+            """,
+    }
+    project = make_project(files)
+    with project.open(extra_params={"note": "pw-9f8e7d6c5b4a", "other": "from-globals"}) as session:
+        session.log_metric("loss_pw-9f8e7d6c5b4a", 1)
+        session.log(**{"pw-9f8e7d6c5b4a": 1})
+        with pytest.raises(ValueError, match="pw-9f8e7d6c5b4a") as caught:
+            session.run()
+        assert caught.value.args == ("x" * 9_995 + "pw-9f8e7d6c5b4a",)
+        assert not hasattr(caught.value, "_render_traceback_")
+        with pytest.raises(DatasetNotFoundError, match=r"'\*\*\*'"):
+            session.load_context().catalog.load("pw-9f8e7d6c5b4a")
+        assert session.record.environment["SHOP_PW"] == "***"
+        assert session.record.extra_params == {"note": "***", "other": "***"}
+        assert [each.name for each in session.data["metrics"]] == ["loss_***"]
+        assert session.data["facts"] == {"***": 1}
+    assert b"pw-9" not in recorded_bytes(project)
+
+
+def test_ordinary_values_are_no_secrets(make_project):
+    """A number, and a value under a name that merely ends in key, hide nothing of the same text."""
+    project = make_project({"conf/base/parameters.yml": "rate: 2\nkey: 2024\ntoken: 20242024\n"})
+    with project.open() as session:
+        session.log(told="KeyError: 2024 and 20242024")
+        assert session.data["facts"] == {"told": "KeyError: 2024 and 20242024"}
 
 
 def test_ordinary_words_are_no_secrets(make_project):

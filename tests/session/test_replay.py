@@ -127,7 +127,14 @@ def test_a_secret_must_be_given_again(make_project):
         SessionError, match="'db.password', or a part of it, is secret and was not recorded.\nGive it again"
     ):
         Session.replay("latest", project.root)
-    with Session.replay("latest", project.root, extra_params={"db": {"password": "other"}}) as replay:
+    with project.open(extra_params={"db": {"password": "hunter2"}, "note": "x"}) as opened:
+        opened.run("prepare", extra_params={"api": {"token": "t0ken"}, "key": 2024})
+    with pytest.raises(
+        SessionError,
+        match=r"'db.password', 'api.token', or a part of each, are .*\n.*: --params db.password=...,api.token=...",
+    ):
+        Session.replay("latest", project.root)
+    with Session.replay("latest~1", project.root, extra_params={"db": {"password": "other"}}) as replay:
         assert replay.session.load_context().params["db"]["password"] == "other"
         assert not [each for each in replay.differences if each.section == "parameters"]
 

@@ -16,6 +16,7 @@ from ipyproject.catalog.files import FileDataset
 from ipyproject.catalog.formats import FORMATS
 from ipyproject.catalog.parameters import is_parameter
 from ipyproject.errors import CatalogError, did_you_mean
+from ipyproject.masking import HIDDEN, masked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -107,8 +108,9 @@ class Definition:
         return [self.type_name, *_nested_types(self.arguments)]
 
     def public(self) -> dict[str, Any]:
-        """Return the entry as written, without the values of credentials."""
-        return {"type": self.type_name, **_with_credentials(self.arguments, lambda _: "***")}
+        """Return the entry as written, without the values of credentials and other secrets."""
+        shown: dict[str, Any] = masked(_with_credentials(self.arguments, lambda _: HIDDEN))
+        return {"type": self.type_name, **shown}
 
     def _absolute(self, path: str) -> str:
         return path if "://" in path else str(self.root / os.path.expanduser(path))  # noqa: PTH111 - as for our files

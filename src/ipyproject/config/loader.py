@@ -43,6 +43,7 @@ class _Read(NamedTuple):
         extra_params: The extra parameters then.
         references: Which of its values hold references.
         globals: The globals that a reference asked for; None where none did.
+        variables: The environment variables that references have used; they are looked for in credentials only.
         resolved: The result.
     """
 
@@ -50,6 +51,7 @@ class _Read(NamedTuple):
     extra_params: Mapping[str, Any]
     references: References
     globals: Mapping[Any, Any] | None
+    variables: frozenset[str]
     resolved: Resolved
 
 
@@ -156,6 +158,14 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
         """
         return self._read(kind).resolved.values
 
+    def variables(self) -> frozenset[str]:
+        """Return the names of the environment variables that references in credentials, as ``${oc.env:NAME}``, use.
+
+        Raises:
+            ConfigError: As for ``loader["credentials"]``.
+        """
+        return self._read("credentials").variables
+
     def __contains__(self, kind: object) -> bool:
         """Tell whether the kind is one of the standard ones, or has a file."""
         if not isinstance(kind, str) or not _KIND_NAME.fullmatch(kind):
@@ -260,6 +270,7 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
             _refuse_missing({key: values[key] for key in wanted}, origin)
         references = References.among(layer.references for layer in stack)
         asked: list[Mapping[Any, Any]] = []
+        variables: set[str] = set()
         if references.keys:
             runtime = RuntimeLookup(None if kind == "globals" else self._extra_params)
 
@@ -274,6 +285,8 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
                 "globals": GlobalsLookup(read_globals),
                 "runtime_params": runtime,
             }
+            if kind == "credentials":
+                resolvers["oc.env"] = _noting(variables, resolvers.get("oc.env"))
             check = runtime.refuse_class if kind == "catalog" else (lambda *_: None)
             known = earlier.resolved if earlier is not None and self._looks_up_the_same(earlier) else None
             resolved = resolve_references(values, Kind(resolvers, origin, check), wanted, references, known)
@@ -283,7 +296,19 @@ class ConfigLoader(Mapping[str, dict[Any, Any]]):
             resolved = Resolved({key: values[key] for key in wanted}, values, {})
         if earlier is not None:
             resolved = resolved._replace(values=_same_objects(earlier.resolved.values, resolved.values))
-        return _Read(files, self._extra_params, references, asked[0] if asked else None, resolved)
+        return _Read(files, self._extra_params, references, asked[0] if asked else None, frozenset(variables), resolved)
+
+
+def _noting(names: set[str], read: Callable[..., Any] | None) -> Callable[..., Any]:
+    """Return OmegaConf's resolver ``oc.env``, or the project's own of that name, that notes what it is asked for."""
+
+    def env(name: Any, *default: Any) -> Any:
+        from omegaconf.resolvers import oc
+
+        names.add(str(name))
+        return (read or oc.env)(name, *default)
+
+    return env
 
 
 def _is_folder_name(name: str) -> bool:

@@ -8,11 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from ipyproject.errors import message_of, type_name
+from ipyproject.errors import LOOKED_AT, message_of, type_name
 from ipyproject.history.values import ParameterDocument, jsonable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from _typeshed import DataclassInstance
 
@@ -46,9 +46,9 @@ class ErrorRecord:
     traceback: str = ""
 
     @classmethod
-    def of(cls, error: BaseException, traceback: str = "") -> ErrorRecord:
+    def of(cls, error: BaseException, traceback: str = "", mask: Callable[[str], str] = str) -> ErrorRecord:
         """Return the record of an exception; one whose text can't be made is kept by its type."""
-        return cls(type_name(error), message_of(error)[:MAX_MESSAGE], traceback)
+        return cls(type_name(error), mask(message_of(error)[:LOOKED_AT])[:MAX_MESSAGE], traceback)
 
 
 def _read_error(document: Mapping[str, Any] | None) -> ErrorRecord | None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ipyproject import current
 from ipyproject.context import Context, FrozenParams, build_catalog
-from ipyproject.errors import ProjectError, SessionError, format_error
+from ipyproject.errors import SessionError, format_error
 from ipyproject.history.facts.packages import start_installed_packages
+from ipyproject.history.facts.tracebacks import trimmed_traceback
 from ipyproject.history.values import jsonable
 from ipyproject.hooks import HookManager
 from ipyproject.importing import project_code_errors
@@ -92,7 +93,7 @@ class SessionCore:
         self.session = session
         try:
             self.is_closed = False
-            current.push_session(session, self._close_at_exit)
+            current.push_session(session, self._close_at_exit, self.masker)
             self.call_hooks("after_session_created")
         except BaseException:
             self.is_closed = True
@@ -112,12 +113,8 @@ class SessionCore:
         Raises:
             ProjectError: A hook failed.
         """
-        try:
-            with project_code_errors(f"calling the hooks {name}", self.project):
-                self.hooks.call(name, session=self.session, **arguments)
-        except ProjectError as error:
-            error.message = self.masked(error.message)
-            raise
+        with project_code_errors(f"calling the hooks {name}", self.project):
+            self.hooks.call(name, session=self.session, **arguments)
 
     # -- what it comes to
 
@@ -245,14 +242,14 @@ class SessionCore:
                         step()
                 except KeyboardInterrupt as failure:
                     interrupt = interrupt or failure
-                except BaseException as failure:
-                    # The traceback is that of a hook, through our code: for those who look for it.
+                except BaseException as failure:  # noqa: BLE001 - the project's own hooks may do anything
                     _logger.warning(
                         "Closing session %s: a step failed and the rest went on: %s",
                         self.session_id,
                         self.masked(format_error(failure)),
                     )
-                    _logger.debug("The failed step:", exc_info=failure)
+                    # The traceback is that of a hook, through our code: for those who look for it.
+                    _logger.debug("The failed step: %s", trimmed_traceback(failure, mask=self.masked))
             self.is_closed = True
             if interrupt is not None:
                 raise interrupt

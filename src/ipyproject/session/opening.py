@@ -13,7 +13,6 @@ from ipyproject.bootstrap import make_current, unchanged_on_failure
 from ipyproject.config import ConfigLoader
 from ipyproject.errors import ConfigError
 from ipyproject.history import NullRecorder, Recorder
-from ipyproject.history.facts.environment import recorded_environment
 from ipyproject.history.questions.project import store_location
 from ipyproject.masking import Masker
 from ipyproject.memo import Memo
@@ -26,7 +25,7 @@ from ipyproject.session.record import SessionBook
 from ipyproject.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Collection, Hashable, Mapping
 
     from ipyproject.project import Project
     from ipyproject.session.facade import Facade
@@ -100,10 +99,12 @@ class Opening:
         self, project: Project, settings: Settings, config: ConfigLoader, masker: Masker, memo: Memo
     ) -> SessionBook:
         """Return where a session takes down what it knows; nothing is written before it is opened."""
-        masker.learn(self.extra_params)
-        masker.learn({name: os.environ[name] for name in recorded_environment(settings.session_environment)})
+        used: Collection[str] = ()
         with suppress(ConfigError):  # said when the context is loaded; here only secrets are looked for
             masker.learn_credentials(config.resolved("credentials"), fixed=True)
+            used = config.variables()
+        masker.learn_variables(os.environ, used)
+        masker.learn(self.extra_params)
         record = session_record(project, settings, config, self.extra_params, self.origin or Origin())
         recorder = Recorder(store_location(settings), root=project.root) if self.save_on_close else NullRecorder()
         return SessionBook(record, recorder, masker, memo)

@@ -224,7 +224,7 @@ class SessionBook:
     def _failure(self, error: BaseException | None) -> ErrorRecord | None:
         if error is None:
             return None
-        return masked(ErrorRecord.of(error, trimmed_traceback(error, mask=self._masker.text)), self._masker)
+        return ErrorRecord.of(error, trimmed_traceback(error, mask=self._masker.text), mask=self._masker.text)
 
     def _tell(self, event: AnyEvent) -> AnyEvent:
         """Pass an event on with its secrets hidden, and return it."""

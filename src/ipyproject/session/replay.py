@@ -24,7 +24,7 @@ from ipyproject.session.provenance import code_version, runner_options
 from ipyproject.session.running import RunRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -98,24 +98,39 @@ class ReplayPlan:
     def _with_given(self, recorded: Mapping[str, Any]) -> dict[str, Any]:
         return merge_params(revived(recorded), self.given)
 
+    def _hidden_names(self, records: Iterable[SessionRecord | RunRecord], given: Container[str]) -> list[str]:
+        """Return the dotted names of the parameters that must be given again: a secret in them was hidden."""
+        return list(
+            dict.fromkeys(
+                name
+                for record in records
+                for name, value in flattened(self._with_given(record.extra_params)).items()
+                if name not in given
+                and is_hidden((name, value))
+                and (record.hidden_params is None or name in record.hidden_params)
+            )
+        )
+
     def check(self) -> None:
         """Check that everything can be done again.
 
         Raises:
-            SessionError: Names the first thing that can't.
+            SessionError: Names all secret parameters that must be given again, else the first thing that can't.
         """
         what = f"Session {self.record.session_id} can't be replayed"
         given = flattened(self.given)
         records: tuple[SessionRecord | RunRecord, ...] = (self.record, *self.runs)
+        if hidden := self._hidden_names(records, given):
+            one = len(hidden) == 1
+            raise SessionError(
+                f"{what}: the parameter{'' if one else 's'} {', '.join(map(repr, hidden))}, or a part of "
+                f"{'it, is secret and was' if one else 'each, are secret and were'} not recorded.",
+                f"Give {'it' if one else 'them'} again: --params {','.join(f'{name}=...' for name in hidden)}",
+            )
         for record in records:
             for name, value in flattened(self._with_given(record.extra_params)).items():
                 if name in given:
                     continue
-                if is_hidden(value) and (record.hidden_params is None or name in record.hidden_params):
-                    raise SessionError(
-                        f"{what}: the parameter {name!r}, or a part of it, is secret and was not recorded.",
-                        f"Give it again: --params {name}=...",
-                    )
                 if _holds(value, _is_type_and_repr) or name.endswith(".$repr"):
                     kept = value if isinstance(value, str) else short_repr(value)
                     raise SessionError(

@@ -12,7 +12,6 @@ from ipyproject.catalog.run_catalog import for_run
 from ipyproject.config import merge_params
 from ipyproject.errors import DatasetNotFoundError, PipelineError, UnknownPipelineError, did_you_mean, shortened
 from ipyproject.history import NodeRecord, RunRecord, Status, new_id
-from ipyproject.masking import MaskedErrors
 from ipyproject.pipeline import Node, Pipeline
 from ipyproject.runners import NodeOutcome, RunListener, make_runner
 from ipyproject.session.provenance import runner_options, summarize
@@ -85,6 +84,7 @@ class RunRequest:
             Exception: Whatever a node or a hook raises, once it is on record.
         """
         __tracebackhide__ = True
+        core.masker.learn(self.extra_params)  # what is secret must be known before anything can fail with it
         pipeline = self.selection.apply(self._whole_pipeline(self.pipeline, core.pipelines))
         runner = make_runner(self.runner if self.runner is not None else core.settings.runner)
         self._check_inputs(pipeline, core)
@@ -99,7 +99,7 @@ class RunRequest:
             extra_params=dict(self.extra_params),
         )
         catalog = self._catalog(core, run_id)
-        with MaskedErrors(core.masker, self.extra_params), current.running(core.session), core.book.in_run(run_id):
+        with current.running(core.session), core.book.in_run(run_id):
             return self._execute(core, record, pipeline, catalog, runner)
 
     def _execute(

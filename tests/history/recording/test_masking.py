@@ -42,8 +42,8 @@ NAMES = [
     "token",
     "client_secret",
     "credentials",
-    "connection_string",
-    "dsn",
+    "passwd",
+    "aws_access_key",
 ]
 SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=3, max_size=20).map(MARK.__add__)
 
@@ -136,9 +136,9 @@ def test_no_secret_reaches_the_spool(tmp_path, a_session, a_run, a_node, name, s
 
 def test_what_a_record_is_found_by_stays(a_session) -> None:
     """A secret that happens to read like an environment or a project spoils neither."""
-    session = a_session(env="nightly", project="penguins", extra_params={"a": "nightly"})
-    found = masked(session, Masker(["nightly", "penguins"]))
-    assert (found.env, found.project, found.extra_params) == ("nightly", "penguins", {"a": "***"})
+    session = a_session(env="nightly-1", project="penguins", extra_params={"a": "nightly-1"})
+    found = masked(session, Masker(["nightly-1", "penguins"]))
+    assert (found.env, found.project, found.extra_params) == ("nightly-1", "penguins", {"a": "***"})
     assert masked(session, Masker()) == replace(session, hidden_params=())
 
 
@@ -147,16 +147,17 @@ def test_the_names_of_what_was_hidden(a_session, a_run) -> None:
     params = {
         "literal": "a***b",
         "stars": "***",
-        "db": {"password": "hunter2-hunter2", "user": "me", "more": {"token": {"a": 1}}},
+        "db": {"password": "hunter2-hunter2", "user": "me", "more": {"token": {"a": "x"}}},
         "note": "it is hunter2-hunter2",
         "hosts": [{"api_key": "abcdef"}],
         "labels": {1: "*** one"},
+        "names": {"hunter2-hunter2": 1},
         "view": MappingProxyType({"password": "x", "user": "you"}),
     }
     masker = Masker(["hunter2-hunter2"])
     for record in (a_session(extra_params=params), a_run(a_session(), extra_params=params)):
         found = masked(record, masker)
-        assert found.hidden_params == ("db.password", "db.more.token", "note", "hosts", "view.password")
+        assert found.hidden_params == ("db.password", "db.more.token.a", "note", "hosts", "names.***", "view.password")
         assert masked(found, masker).hidden_params == found.hidden_params
         assert from_document(type(record), json.loads(json.dumps(as_document(found)))).hidden_params == (
             found.hidden_params

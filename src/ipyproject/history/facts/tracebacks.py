@@ -9,7 +9,7 @@ from itertools import dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ipyproject.errors import message_of, type_name
+from ipyproject.errors import LOOKED_AT, message_of, type_name
 from ipyproject.masking import masked_text
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 LIMIT_CHARACTERS = 8_000
 LIMIT_LINES = 12
 LIMIT_LINE = 2_000  # characters
-LOOKED_AT = 500_000  # characters of a message; the rest is cut off before it is masked
 MEMBERS = 3  # of a group
 MESSAGE_LINES, NOTE_LINES = 4, 2
 

@@ -49,7 +49,7 @@ def _field(field: Field[Any], value: Any, masker: Masker) -> Any:
             for name, item in value.items()
         }
     rule = _RULES.get(field.metadata.get("masked", ""))
-    return masker.data(value, name=field.name) if rule is None else rule(value, masker)
+    return masker.data(value) if rule is None else rule(value, masker)
 
 
 def _line(invocation: Mapping[str, Any], masker: Masker) -> Any:
@@ -75,4 +75,8 @@ def _hidden_names(before: Mapping[str, Any], masked: Mapping[str, Any]) -> list[
     if masked is before:
         return []
     known = flattened(before)
-    return [name for name, value in flattened(masked).items() if value is not known.get(name) and is_hidden(value)]
+    return [
+        name
+        for name, value in flattened(masked).items()
+        if value is not known.get(name, known) and is_hidden((name, value))
+    ]

@@ -67,5 +67,5 @@ def without_any_password(location: str | Path) -> str | None:
     from urllib.parse import parse_qsl, urlencode
 
     query = parse_qsl(url[2].partition("?")[2], keep_blank_values=True)
-    kept = sorted((name, value) for name, value in query if not is_secret_name(name))
+    kept = sorted((name, value) for name, value in query if not (is_secret_name(name) or name.endswith("password")))
     return f"{shown}?{urlencode(kept)}" if kept else shown
