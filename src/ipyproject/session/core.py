@@ -202,7 +202,7 @@ class SessionCore:
 
     def as_recorded(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return values as a record holds them: secrets hidden, and what JSON can't hold by type and repr."""
-        recorded: dict[str, Any] = jsonable(self.masker.data(dict(values)))
+        recorded: dict[str, Any] = jsonable(self.masker.data(values))
         return recorded
 
     # -- closing
