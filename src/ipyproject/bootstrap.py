@@ -26,7 +26,7 @@ from ipyproject.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import ModuleType
+    from types import ModuleType, TracebackType
 
 
 def bootstrap_project(path: str | Path | None = None) -> Project:
@@ -112,15 +112,21 @@ def configure_project(package_name: str) -> Project:
     return project
 
 
-@contextmanager
-def unchanged_on_failure() -> Iterator[None]:
-    """Put back the current project, ``sys.path`` and the projects' modules if the block raises."""
-    before, modules = current.snapshot(), dict(sys.modules)
-    try:
-        yield
-    except BaseException:
-        _put_back(before, modules)
-        raise
+class unchanged_on_failure:  # noqa: N801  (used as a function)
+    """Put back the current project, ``sys.path`` and the projects' modules if the block raises.
+
+    A class, since a generator that an interrupt leaves behind is ended when it is collected, and would put things back
+    then: in the middle of whatever goes on.
+    """
+
+    def __enter__(self) -> None:
+        self._before, self._modules = current.snapshot(), dict(sys.modules)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            _put_back(self._before, self._modules)
 
 
 @contextmanager
