@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import pytest
 
 from ipyproject import bootstrap_project, configure_project, current
+from ipyproject.bootstrap import unchanged_on_failure
 from ipyproject.errors import ProjectError, ProjectNotFoundError
 from ipyproject.project import Project
 
@@ -49,6 +51,17 @@ def test_failure_changes_nothing(make_project):
     assert sys.path == path
     assert current.current_project() == good
     assert sys.modules["shop"] is shop
+
+
+def test_what_an_interrupt_left_behind_puts_nothing_back(make_project):
+    """A block that Ctrl-C ended before it was entered whole does nothing when it is collected, whatever goes on then."""
+    block = unchanged_on_failure()
+    block.__enter__()  # and no __exit__: the interrupt came between the two
+    project = bootstrap_project(make_project().root)
+    del block
+    gc.collect()
+    assert current.current_project() == project
+    assert sys.path[0] == str(project.source_dir)
 
 
 def test_an_entry_of_the_user_stays(make_project, monkeypatch):

@@ -11,14 +11,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipyproject import current
-from ipyproject.errors import ProjectNotFoundError
+from ipyproject.errors import ProjectNotFoundError, UntrustedProjectError
 from ipyproject.importing import Belonging, project_code_errors, project_modules
-from ipyproject.project import CONF_FOLDER, Project, find_project, read_project, working_directory
+from ipyproject.place import stranger_at
+from ipyproject.project import (
+    CONF_FOLDER,
+    Project,
+    existing_folder,
+    find_project,
+    read_project,
+    working_directory,
+)
 from ipyproject.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import ModuleType
+    from types import ModuleType, TracebackType
 
 
 def bootstrap_project(path: str | Path | None = None) -> Project:
@@ -31,10 +39,42 @@ def bootstrap_project(path: str | Path | None = None) -> Project:
         path: A folder in the project; the working directory by default.
 
     Raises:
+        UntrustedProjectError: It was searched for from the working directory, and others can change what it executes.
         ProjectError: No project there, or its metadata or settings are broken. The previous project stays current.
     """
-    project = read_project(find_project(path))
+    project = found_project(working_directory() if path is None else path, trust=path is not None)
     make_current(project)
+    return project
+
+
+def found_project(path: str | Path | None, *, trust: bool) -> Project:
+    """Return the project that is meant, its metadata read anew, unless others can change what it executes.
+
+    Args:
+        path: A folder in the project. By default the current project, else the one found upward from the working
+            directory.
+        trust: Whether the user has said that it is to be opened even so: by ``--trust``, or by naming it in Python. In
+            this process that holds for this project from then on.
+
+    Raises:
+        UntrustedProjectError: It belongs to somebody else or can be written by others, and is not trusted.
+        ProjectError: No project there, or its metadata are broken.
+    """
+    now = current.snapshot().project
+    if path is None and now is not None:
+        if now.source_dir is None:
+            return now  # an installed project: there is no pyproject.toml to read again
+        path = now.root
+    start = existing_folder(path)
+    project = read_project(find_project(start))
+    if not current.is_trusted(project.root) and (stranger := stranger_at(start, project)):
+        if not trust:
+            raise UntrustedProjectError(
+                f"{stranger}: others can change what the project there executes.",
+                "If you trust them: %reload_project --trust, or --trust on the command line; in Python, name the "
+                f"project: Session.create({str(project.root)!r}).",
+            )
+        current.trust(project.root)
     return project
 
 
@@ -72,15 +112,21 @@ def configure_project(package_name: str) -> Project:
     return project
 
 
-@contextmanager
-def unchanged_on_failure() -> Iterator[None]:
-    """Put back the current project, ``sys.path`` and the projects' modules if the block raises."""
-    before, modules = current.snapshot(), dict(sys.modules)
-    try:
-        yield
-    except BaseException:
-        _put_back(before, modules)
-        raise
+class unchanged_on_failure:  # noqa: N801  (used as a function)
+    """Put back the current project, ``sys.path`` and the projects' modules if the block raises.
+
+    A class, since a generator that an interrupt leaves behind is ended when it is collected, and would put things back
+    then: in the middle of whatever goes on.
+    """
+
+    def __enter__(self) -> None:
+        self._before, self._modules = current.snapshot(), dict(sys.modules)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            _put_back(self._before, self._modules)
 
 
 @contextmanager

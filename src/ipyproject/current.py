@@ -91,6 +91,7 @@ class _Current:
         self._here: ContextVar[SessionInfo | None] = ContextVar("_here", default=None)
         self._lock = Lock()
         self._closes_at_exit = False
+        self._trusted: set[Path] = set()
 
     # -- the project and its code
 
@@ -120,6 +121,14 @@ class _Current:
         self._project = project
         if self._code is not None and self._code.project != project:
             self.set_code(None)
+
+    def trust(self, root: Path) -> None:
+        """Open a project from now on, in this process, although others can change what it executes."""
+        self._trusted.add(root)
+
+    def is_trusted(self, root: Path) -> bool:
+        """Whether `trust` was called for a project."""
+        return root in self._trusted
 
     def code(self) -> CodeInfo | None:
         """Return what the last reload knows of the current project's code; None where none has loaded it."""
@@ -246,8 +255,9 @@ class _Current:
             self.set_code(before.code)
 
     def reset(self) -> None:
-        """Forget the current project and sessions, and take the project's folder off ``sys.path``."""
+        """Forget the current project, sessions and what is trusted, and take the project's folder off ``sys.path``."""
         self.set_project(None)
+        self._trusted.clear()
         with self._lock:
             self._set_sessions([])
 
@@ -277,6 +287,7 @@ class _Current:
 _current = _Current()
 
 current_project, has_project, set_project = _current.project, _current.has_project, _current.set_project
+trust, is_trusted = _current.trust, _current.is_trusted
 loaded_code, set_loaded_code, only_reload = _current.code, _current.set_code, _current.only_reload
 current_session, open_sessions, times_asked = _current.session, _current.sessions, _current.times_asked
 creating_pipelines, created_pipeline = _current.creating_pipelines, _current.created_pipeline

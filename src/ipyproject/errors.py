@@ -4,6 +4,7 @@ The tree::
 
     ProjectError
     ├── ProjectNotFoundError        no pyproject.toml with a [tool.ipyproject] table above the folder
+    ├── UntrustedProjectError       others can change what the project executes, and nobody has said that they may
     ├── MetadataError               broken TOML, unknown key, no package
     ├── SettingsError               a name or a value in settings.py that is not understood
     ├── ProjectCodeError            a module of the project does not compile or raises while it is imported
@@ -77,6 +78,10 @@ class ProjectError(Exception):
 
 class ProjectNotFoundError(ProjectError):
     """No project was found at, or above, a folder."""
+
+
+class UntrustedProjectError(ProjectError):
+    """Somebody else can change what the project executes, and opening it was not asked for in so many words."""
 
 
 class MetadataError(ProjectError):

@@ -57,7 +57,7 @@ def find_project(start: str | Path | None = None) -> Path:
         ProjectNotFoundError: There is none; the message names a ``pyproject.toml`` that lacks the table.
         MetadataError: A ``pyproject.toml`` on the way can't be read.
     """
-    folder = _existing_folder(start)
+    folder = existing_folder(start)
     without_table: Path | None = None
     for candidate in (folder, *folder.parents):
         file = candidate / METADATA_FILE
@@ -89,7 +89,12 @@ def working_directory() -> Path:
         raise ProjectNotFoundError("The working directory is gone.", "Change into a folder that exists.") from None
 
 
-def _existing_folder(start: str | Path | None) -> Path:
+def existing_folder(start: str | Path | None) -> Path:
+    """Return where a search for a project begins, resolved; the working directory by default.
+
+    Raises:
+        ProjectNotFoundError: It is not there.
+    """
     if start is None:
         return working_directory()
     try:

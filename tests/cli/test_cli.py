@@ -168,6 +168,57 @@ def test_mistakes(make_project, tmp_path, case):
     assert done.stdout == ""
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="modes say nothing on Windows")
+@pytest.mark.parametrize(
+    "command",
+    [["run"], ["sessions", "list"], ["sessions", "show"], ["sessions", "prune", "--keep-last", "9"], ["replay"]],
+)
+def test_a_project_that_others_can_change(make_project, tmp_path, command):
+    """No command executes anything of it, found or named, without --trust; that is on record."""
+    project = make_project(
+        {"src/shop/settings.py": "from pathlib import Path\nPath(__file__).parents[3].joinpath('mark').touch()\n"}
+    )
+    project.root.chmod(0o777)
+    for options in ([], ["--project", project.root]):
+        done = ipyproject(*command, *options, cwd=project.root / "conf")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert re.match(rf"Error: {project.root} can be written by everybody \(mode 0777\): .*\n.*--trust", done.stderr)
+        assert len(done.stderr.splitlines()) == 2
+    assert not (tmp_path / "mark").exists()
+    assert ipyproject("run", "--trust", cwd=project.root / "conf").returncode == 0
+    done = ipyproject(*command, "--trust", cwd=project.root / "conf")
+    assert done.returncode == 0, done.stderr
+    with open_history(project.root) as store:
+        assert store.session("latest").invocation["flags"]["trust"] == {"value": True, "source": "commandline"}
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files to others")
+def test_a_folder_of_another_user(make_project):
+    """As root on a folder that somebody else owns, as one mounted into a container: the message says what to add."""
+    project = make_project()
+    os.chown(project.root, 54321, -1)
+    done = ipyproject("run", cwd=project.root, SUDO_UID="")
+    assert done.stderr.startswith(f"Error: {project.root} belongs to uid 54321, not to you (root): ")
+    assert "--trust on the command line" in done.stderr
+    assert ipyproject("run", "--trust", cwd=project.root).returncode == 0
+
+
+def test_packaged(make_project):
+    """An installed project that is its own command asks nothing: no search has led to its code."""
+    project = make_project()
+    project.root.chmod(0o777)
+    code = "from ipyproject.cli import main\nmain('shop', ['run'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=project.root,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(project.root / "src"), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_help(tmp_path):
     """Help names the commands and options, everywhere."""
     assert re.search(r"(?s)run .*sessions ", ipyproject("--help", cwd=tmp_path).stdout)

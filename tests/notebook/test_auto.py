@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from IPython.core.error import UsageError
 
@@ -133,6 +135,19 @@ def test_during_a_run(shell, waiting_project, going_on, monkeypatch):
         assert current_session() is first
     run(shell, "x = 1")
     assert current_session() is not first
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="modes say nothing on Windows")
+def test_a_place_that_others_can_write_since(ip, project, capsys):
+    """A project that others can change by now is not executed before a cell, and that is said once for each edit."""
+    project.root.chmod(0o777)
+    project.write({"src/shop/nodes.py": NODES.format(7)})
+    capsys.readouterr()
+    run(ip, "total = session.run()['total']")
+    assert f"Not reloaded: {project.root} can be written by everybody" in capsys.readouterr().out
+    assert ip.user_ns["total"] == 18
+    run(ip, "x = 1")
+    assert "Not reloaded" not in capsys.readouterr().out
 
 
 def test_both(ip):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+OWN_USER = not hasattr(os, "geteuid") or os.geteuid() != 0
 NAMES = "session.env, type(context).__name__, len(pipelines), catalog.load('orders')"
 
 
@@ -113,6 +115,36 @@ def test_no_project_is_silent(start_kernel, tmp_path):
     assert kernel.run("'session' in globals(), '%reload_project' in %lsmagic")[0] == "error"
     assert kernel.run("'session' in globals()")[1] == "False"
     assert kernel.run("get_ipython().find_line_magic('reload_project') is not None")[1] == "True"
+
+
+MARK = "from pathlib import Path\nPath(__file__).parents[3].joinpath('mark').touch()\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="owners and modes say nothing on Windows")
+@pytest.mark.parametrize("owner", [False, pytest.param(True, marks=pytest.mark.skipif(OWN_USER, reason="needs root"))])
+@pytest.mark.parametrize("by_profile", [False, True])
+def test_a_project_that_others_can_change(make_project, start_kernel, tmp_path, owner, by_profile):
+    """Auto-load executes nothing of it; the first cell says why, and what to type, in one line."""
+    project = make_project({"src/shop/settings.py": MARK})
+    os.chown(project.root, 54321, -1) if owner else project.root.chmod(0o777)
+    profile = profile_with(tmp_path, LISTED if by_profile else "")
+    arguments = () if by_profile else ("--ext", "ipyproject")
+    kernel = start_kernel(project.root / "src", arguments=arguments, ipython_dir=profile)
+    status, printed, _ = kernel.run("'session' in globals()")
+    assert status == "ok"
+    said, shown = printed.splitlines()
+    what = "belongs to uid 54321, not to you (root)" if owner else "can be written by everybody (mode 0777)"
+    assert said == (
+        f"Not opened by itself: {project.root} {what}: others can change what the project there executes. "
+        "If you trust them: %reload_project --trust"
+    )
+    assert shown == "False"
+    assert kernel.run("%reload_project")[0] == "error"
+    assert not (tmp_path / "mark").exists()
+    assert kernel.run("%reload_project --trust")[0] == "ok"
+    assert kernel.run("%reload_project -e prod")[0] == "ok"
+    assert kernel.run(NAMES)[1] == "('prod', 'Context', 3, [1, 2, 3])"
+    assert (tmp_path / "mark").exists()
 
 
 def test_a_broken_project_does_not_keep_the_kernel_from_starting(make_project, start_kernel):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import pytest
 from IPython.core.error import UsageError
 
 from ipyproject import current_session
-from ipyproject.errors import ProjectError
+from ipyproject.errors import ProjectError, UntrustedProjectError
 
 
 @pytest.fixture
@@ -226,3 +229,36 @@ def test_names_in_the_notebook_follow(ip, project, capsys):
     names = ip.user_ns
     assert (names["clean"](), names["rate"], names["tools"].RATE, names["mine"]) == ("new", 22, 22, 1)
     assert "clean, rate" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="modes say nothing on Windows")
+@pytest.mark.parametrize("path", ["", "conf", "{root}"])
+def test_a_project_that_others_can_change(ip, project, capsys, path):
+    """It is named and not opened, found or given; --trust opens it, and it is not asked about again in this process."""
+    project.root.chmod(0o777)
+    path = path.format(root=project.root)
+    result = ip.run_cell(f"%reload_project {path}")
+    assert isinstance(result.error_in_exec, UntrustedProjectError)
+    assert capsys.readouterr().out.startswith(
+        f"UntrustedProjectError: {project.root} can be written by everybody (mode 0777): "
+        "others can change what the project there executes.\nIf you trust them: %reload_project --trust"
+    )
+    assert current_session() is None
+    assert "shop" not in sys.modules
+    ip.run_line_magic("reload_project", f"--trust {path}")
+    first = ip.user_ns["session"]
+    for line in ("", f"{path} -e prod"):
+        ip.run_line_magic("reload_project", line)
+    assert ip.user_ns["session"] is not first
+    assert ip.user_ns["session"].env == "prod"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="modes say nothing on Windows")
+def test_sessions_of_a_project_that_others_can_change(ip, project):
+    """Questions about its sessions read its settings, and so execute nothing of it either before it is trusted."""
+    project.root.chmod(0o777)
+    for line in ("", "replay latest"):
+        with pytest.raises(UntrustedProjectError):
+            ip.run_line_magic("sessions", line)
+    ip.run_line_magic("reload_project", "--trust")
+    ip.run_line_magic("sessions", "")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ipyproject.bootstrap import found_project
 from ipyproject.config import parse_params
 from ipyproject.errors import ProjectError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+Command = TypeVar("Command", bound="Callable[..., Any]")
 
 
 class TextType(click.ParamType):  # type: ignore[type-arg]  # generic only in newer clicks
@@ -42,12 +46,26 @@ def names_in(text: str) -> list[str]:
 PARAMS = TextType("KEY=VALUE,...", parse_params)
 NAMES = TextType("NAME,...", names_in)
 
-project_option = click.option(
-    "--project",
-    "project_path",
-    type=click.Path(path_type=Path),
-    help="A folder in the project. Default: the project found upward from the working directory.",
-)
+
+def project_option(command: Command) -> Command:
+    """Add the options that say which project is meant, and refuse one that others can change unless it is trusted.
+
+    Every command executes code of the project, to list its sessions too: ``settings.py`` says where they are.
+    """
+
+    @click.option(
+        "--project",
+        "project_path",
+        type=click.Path(path_type=Path),
+        help="A folder in the project. Default: the project found upward from the working directory.",
+    )
+    @click.option("--trust", is_flag=True, help="Open the project although others can change what it executes.")
+    @wraps(command)
+    def checked(*args: Any, project_path: Path | None, trust: bool, **options: Any) -> Any:
+        found_project(project_path, trust=trust)
+        return command(*args, project_path=project_path, **options)
+
+    return checked  # type: ignore[return-value]  # it takes what the command takes, and --trust
 
 
 def flags_of(ctx: click.Context) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from traitlets.config import Application
 
 from ipyproject import current
-from ipyproject.errors import ProjectError, ProjectNotFoundError
+from ipyproject.errors import ProjectError, ProjectNotFoundError, UntrustedProjectError
 from ipyproject.project import find_project
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def open_at_startup(shell: InteractiveShell, magics: ProjectMagics) -> None:
         return
     try:
         magics.announce(str(magics.open_and_describe("")))
+    except UntrustedProjectError as error:
+        magics.announce(f"Not opened by itself: {error.message} If you trust them: %reload_project --trust")
     except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001
         # Whatever it is, the kernel must start, and the user must see it.
         told = error.full_message() if isinstance(error, ProjectError) else "".join(format_exception(error))

@@ -72,6 +72,7 @@ class ProjectMagics(Magics):
     )
     @argument("--auto", action="store_true", help="From now on, reload before each cell if a file has changed.")
     @argument("--no-auto", action="store_true", help="No more reloading before cells.")
+    @argument("--trust", action="store_true", help="Open it although others can change what it executes.")
     @argument("--full", action="store_true", help="Start clean: also what the catalog holds in memory is dropped.")
     @argument("-q", "--quiet", action="store_true", help="Print nothing.")
     @argument("-h", "--help", action="store_true", help="Show this text.")
@@ -125,8 +126,11 @@ class ProjectMagics(Magics):
 
     def _open_and_describe(self, options: Namespace, magic_line: str, *, within_cell: bool = True) -> Rendering | str:
         begin = time.perf_counter()
+        from ipyproject.bootstrap import found_project
         from ipyproject.session import reload_project
 
+        if options.path or options.trust:  # a path in Python says that it is trusted; here --trust does
+            found_project(options.path, trust=options.trust)
         is_first = current.current_session() is None
         session = reload_project(
             options.path,

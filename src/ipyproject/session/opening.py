@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ipyproject import current
-from ipyproject.bootstrap import make_current, unchanged_on_failure
+from ipyproject.bootstrap import found_project, make_current, unchanged_on_failure
 from ipyproject.config import ConfigLoader
 from ipyproject.errors import ConfigError
 from ipyproject.history import NullRecorder, Recorder
 from ipyproject.history.questions.project import store_location
 from ipyproject.masking import Masker
 from ipyproject.memo import Memo
-from ipyproject.project import find_project, read_project
 from ipyproject.session.core import SessionCore
 from ipyproject.session.facade import core_of
 from ipyproject.session.origin import Origin
@@ -124,7 +123,7 @@ def open_session(make: Callable[[SessionCore], S], opening: Opening, project_pat
     """
     with unchanged_on_failure():
         if project_path is not None or not current.has_project():
-            project = read_project(find_project(project_path))
+            project = found_project(project_path, trust=project_path is not None)
             settings = make_current(project)
         else:
             project = current.current_project()

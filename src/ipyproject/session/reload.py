@@ -9,12 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ipyproject import current
-from ipyproject.bootstrap import make_current, unchanged_on_failure
+from ipyproject.bootstrap import found_project, make_current, unchanged_on_failure
 from ipyproject.errors import Interrupted, ProjectCodeError, ProjectError, SessionError
 from ipyproject.imported import ImportedNames
 from ipyproject.interrupts import Interrupts
 from ipyproject.memo import Memo
-from ipyproject.project import find_project, read_project
 from ipyproject.reloading import Holding, Load, LoadedCode, Rebinding, Snapshot, held_modules, plan_rebinding
 from ipyproject.reloading.libraries import outside_modules
 from ipyproject.session.changes import Inventory, compare_opened
@@ -86,7 +85,7 @@ def reload_project(
             with interrupts.allowed():
                 before = _Before.now()
                 before.refuse_under_a_run()
-                project = before.project_at(project_path)
+                project = found_project(project_path, trust=project_path is not None)
                 reload = _Reload(before, project, opening, interrupts, full, names, imported, publish)
             reload.open()
     except KeyboardInterrupt:
@@ -325,14 +324,6 @@ class _Before:
                     f"Session {session.session_id} is still running; reloading now would change code under it.",
                     "Wait for the run or interrupt it first.",
                 )
-
-    def project_at(self, path: str | Path | None) -> Project:
-        """Return the project that is meant, its metadata read anew."""
-        if path is None and self.project is not None:
-            if self.project.source_dir is None:
-                return self.project  # an installed project: there is no pyproject.toml to read again
-            path = self.project.root
-        return read_project(find_project(path))
 
     def code_of(self, project: Project) -> LoadedCode | None:
         """Return what is loaded of a project's code, if a reload has loaded it."""

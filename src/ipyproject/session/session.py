@@ -68,6 +68,7 @@ class Session(Facade):
             origin: What opens it, for the record.
 
         Raises:
+            UntrustedProjectError: It was found upward from the working directory, and others can change it.
             ProjectError: The project, its settings or its configuration can't be used; no session was opened.
         """
         # What opening and running need is imported when a session is opened.
