@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack, closing, contextmanager
 from copy import copy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ipyproject.catalog.dataset import Dataset, MemoryDataset, reason, require_data
 from ipyproject.catalog.formats import FORMATS
@@ -123,21 +123,28 @@ class FileDataset:
         """
         require_data(data)
         form, path = FORMATS[self.type_name], self._storage.path
-        version = self._version_to_save(version)
-        levels_up = 1
-        if version:
-            path, levels_up = self._path_of(version), 2  # a save that fails leaves no empty version
+        if self.versioned:
+            version = version or self.save_version
+            if version and self._storage.exists(self._path_of(version)):
+                self._refuse_taken(version)
+            writing = self._storage.adding([version] if version else _moments(), binary=form.binary)
+        else:
+            self._refuse_version(version)
+            writing = self._storage.replacing(path, binary=form.binary)
         save_args = dict(self._save_args)
         if form.suffix_argument and (suffix := _suffix(path)):
             save_args.setdefault(form.suffix_argument, suffix)
-        with (
-            self._dataset_errors(
-                f"{self._display_path(version)} can't be saved from a {type(data).__qualname__} as {self.type_name}",
-                "Return what this type writes, or change the type or `save_args` in its definition.",
-            ),
-            self._storage.replacing(path, binary=form.binary, levels_up=levels_up) as file,
+        with self._dataset_errors(
+            f"{self._display_path(version)} can't be saved from a {type(data).__qualname__} as {self.type_name}",
+            "Return what this type writes, or change the type or `save_args` in its definition.",
         ):
-            form.save(data, file, save_args)
+            try:
+                with writing as file:
+                    form.save(data, file, save_args)
+            except FileExistsError:
+                if version and self._storage.exists(self._path_of(version)):  # by another that has saved meanwhile
+                    self._refuse_taken(version)
+                raise
         if self.save_version is not None:
             self.load_version = self.save_version
 
@@ -175,17 +182,11 @@ class FileDataset:
             raise DatasetError(f"{self._display_path()} has no version {version!r}.", self._newest_few())
         return self._path_of(version), self._display_path(version)
 
-    def _version_to_save(self, version: str | None) -> str | None:
-        if not self.versioned:
-            self._refuse_version(version)
-            return None
-        version = version or self.save_version or datetime.now(UTC).strftime("%Y-%m-%dT%H.%M.%S.%fZ")
-        if self._storage.exists(self._path_of(version)):
-            raise DatasetError(
-                f"{self._display_path()} has a version {version!r} already, and versions are never overwritten.",
-                "Save without naming a version to make a new one.",
-            )
-        return version
+    def _refuse_taken(self, version: str) -> NoReturn:
+        raise DatasetError(
+            f"{self._display_path()} has a version {version!r} already, and versions are never overwritten.",
+            "Save without naming a version to make a new one.",
+        ) from None
 
     def _refuse_version(self, version: str | None) -> None:
         if version is not None:
@@ -260,6 +261,14 @@ def _chunks(data: Iterable[Any], at_end: ExitStack) -> Iterator[Any]:
     """Keep the file of a chunked read (``chunksize`` in ``load_args``) open until the last chunk."""
     with at_end:
         yield from data
+
+
+def _moments() -> Iterator[str]:
+    """Yield the names of versions of now, each a moment later: others may save at the same one."""
+    moment = datetime.now(UTC)
+    while True:
+        yield moment.strftime("%Y-%m-%dT%H.%M.%S.%fZ")
+        moment += timedelta(microseconds=1)
 
 
 def _suffix(path: str) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import re
 import stat
+import time
 from contextlib import closing, contextmanager, suppress
-from errno import EACCES
+from errno import EACCES, EEXIST, ENOTEMPTY
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -16,8 +19,10 @@ from ipyproject.catalog.dataset import reason
 from ipyproject.errors import CatalogError, DatasetError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+_HOUR = 3600  # seconds
+_MOVING = Lock()
 _USER_IN_URL = re.compile(r"://[^/@]*@")
 
 
@@ -65,14 +70,15 @@ class Storage:
             return bool(self._fs.exists(path))
 
     def names(self) -> list[str]:
-        """Return the names in the folder at ``path``; none if there is no such folder."""
+        """Return the names in the folder at ``path``, not those of saves going on; none if there is no such folder."""
         with self._reached():
             self.forget()
             try:
                 entries = self._fs.ls(self.path, detail=False)
             except (FileNotFoundError, NotADirectoryError):
                 return []
-        return [entry.rstrip("/").rpartition("/")[2] for entry in entries]
+        names = [entry.rstrip("/").rpartition("/")[2] for entry in entries]
+        return [name for name in names if not name.startswith(_mark(self.path.rpartition("/")[2]))]
 
     def forget(self) -> None:
         """Forget what the file system has cached here."""
@@ -84,31 +90,25 @@ class Storage:
         return self._file(path, "rb" if binary else "r", self._read_args)
 
     @contextmanager
-    def replacing(self, path: str, *, binary: bool, levels_up: int = 1) -> Iterator[IO[Any]]:
+    def replacing(self, path: str, *, binary: bool) -> Iterator[IO[Any]]:
         """Give a file to write; it gets its name only when it is complete, and is removed if anything fails.
 
         Args:
             path: The file to make or replace.
             binary: Whether bytes or text are written.
-            levels_up: How far above the file's own name the temporary file lies; 1 is the same folder.
         """
-        from fsspec.implementations.local import LocalFileSystem
-
-        local = isinstance(self._fs, LocalFileSystem)
-        if local:
+        if self._is_local:
             path = Path(path).resolve().as_posix()  # a link stays a link, and the rename stays on one disk
-        folder = path.rsplit("/", levels_up)[0]
+        folder, _, name = path.rpartition("/")
         # The end of the name keeps the suffix, and stays within what file systems take.
-        temporary = f"{folder}/.{uuid4().hex[:12]}.{path.rpartition('/')[2][-50:]}"
-        self._fs.makedirs(folder, exist_ok=True)
+        temporary = f"{self._temporary(folder, name)}.{name[-50:]}"
         try:
             with closing(self._file(temporary, "wb" if binary else "w", self._write_args)) as opener:
                 file = opener.open()
-                if local:
+                if self._is_local:
                     _take_permissions(path, temporary)
                 yield file
-            self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-            if local:
+            if self._is_local:
                 Path(temporary).replace(path)
             else:
                 self._fs.mv(temporary, path)
@@ -116,6 +116,55 @@ class Storage:
             with suppress(Exception):
                 self._fs.rm_file(temporary)
             raise
+
+    @contextmanager
+    def adding(self, versions: Iterable[str], *, binary: bool) -> Iterator[IO[Any]]:
+        """Give a file to write; when it is complete its folder gets the name of the first version that is free.
+
+        The folder appears under that name at once and with the file in it, or not at all: of several that save at once
+        no two get one name. In an object store, which has no folders, two processes might.
+
+        Args:
+            versions: Names of versions, the preferred one first.
+            binary: Whether bytes or text are written.
+
+        Raises:
+            FileExistsError: None of them is free.
+        """
+        folder = Path(self.path).resolve().as_posix() if self._is_local else self.path
+        name = self.path.rpartition("/")[2]
+        own_folder = self._temporary(folder, name)
+        self._fs.makedirs(own_folder, exist_ok=True)
+        try:
+            with closing(self._file(f"{own_folder}/{name}", "wb" if binary else "w", self._write_args)) as opener:
+                yield opener.open()
+            move = _move_folder if self._is_local else self._move_file
+            if not any(move(own_folder, f"{folder}/{version}", name) for version in versions):
+                raise FileExistsError(EEXIST, "taken", folder)
+        except BaseException:
+            with suppress(Exception):
+                self._fs.rm(own_folder, recursive=True)
+            raise
+
+    def _move_file(self, old: str, new: str, name: str) -> bool:
+        """Move a file into a folder where there is none of its name; return whether that is so."""
+        with _MOVING:  # what is in memory is of this process alone
+            self.forget()
+            if self._fs.exists(f"{new}/{name}"):
+                return False
+            self._fs.makedirs(new, exist_ok=True)
+            self._fs.mv(f"{old}/{name}", f"{new}/{name}")
+        with suppress(Exception):
+            if self._fs.isdir(old):  # never in an object store, where some would remove more than a folder
+                self._fs.rmdir(old)
+        return True
+
+    def _temporary(self, folder: str, name: str) -> str:
+        """Make sure of a folder, clear what killed saves of a file have left in it, return the beginning of a path."""
+        self._fs.makedirs(folder, exist_ok=True)
+        if self._is_local:
+            _clear(folder, re.compile(rf"{re.escape(_mark(name))}[0-9a-f]{{12}}(?:\..*)?", re.DOTALL))
+        return f"{folder}/{_mark(name)}{uuid4().hex[:12]}"
 
     @cached_property
     def _location(self) -> tuple[Any, str]:
@@ -131,6 +180,12 @@ class Storage:
     @property
     def _fs(self) -> Any:
         return self._location[0]
+
+    @property
+    def _is_local(self) -> bool:
+        from fsspec.implementations.local import LocalFileSystem
+
+        return isinstance(self._fs, LocalFileSystem)
 
     def _file(self, path: str, mode: str, args: Mapping[str, Any]) -> Any:
         from fsspec.core import OpenFile
@@ -149,6 +204,42 @@ class Storage:
             raise DatasetError(
                 f"{self.display_path} can't be reached: {reason(error)}", "Check filepath, credentials and fs_args."
             ) from error
+
+
+def _mark(name: str) -> str:
+    """Return what temporary names for a file begin with: those of this name and no other, whatever its end is."""
+    return f".{sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}-"
+
+
+def _move_folder(old: str, new: str, _: str) -> bool:
+    """Rename a folder to a name that is free, or that of an empty folder; return whether it was."""
+    try:
+        Path(old).rename(new)
+    except OSError as error:
+        if error.errno in {EEXIST, ENOTEMPTY} or (os.name == "nt" and Path(new).exists()):
+            return False
+        raise
+    return True
+
+
+def _clear(folder: str, pattern: re.Pattern[str]) -> None:
+    """Remove this user's files and folders that fit and are older than an hour: of saves that were killed."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if pattern.fullmatch(entry.name):
+                with suppress(OSError):
+                    inside = list(Path(entry.path).iterdir()) if entry.is_dir(follow_symlinks=False) else []
+                    if all(_is_left_over(path) for path in [Path(entry.path), *inside]):
+                        for path in inside:
+                            path.unlink()
+                        remove = os.rmdir if entry.is_dir(follow_symlinks=False) else os.unlink
+                        remove(entry.path)
+
+
+def _is_left_over(path: Path) -> bool:
+    found = path.lstat()
+    is_own = not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
+    return is_own and not stat.S_ISLNK(found.st_mode) and time.time() - found.st_mtime > _HOUR
 
 
 def _take_permissions(path: str, temporary: str) -> None:
