@@ -33,6 +33,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_COMPARED = 500  # characters of a name, and a tenth of the names, that the closest match is looked for among
+
 
 LOOKED_AT = 500_000  # characters of a text; what is behind is never shown, masked or not
 
@@ -190,10 +192,10 @@ def did_you_mean(name: str, known: Iterable[str], what: str = "Known") -> str:
         what: How the list of known names is introduced.
     """
     names = sorted(known)
-    if close := get_close_matches(name, names, n=1):
+    if len(name) <= _COMPARED and len(names) <= _COMPARED * 10 and (close := get_close_matches(name, names, n=1)):
         return f"Did you mean {close[0]!r}?"
     if not names:
         return f"{what}: none."
     most = 12
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{what}: {', '.join(names[:most])}{more}."
+    return f"{what}: {', '.join(shortened(known, _COMPARED) for known in names[:most])}{more}."

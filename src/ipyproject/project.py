@@ -159,7 +159,9 @@ def read_toml(file: Path) -> dict[str, Any]:
         return tomli.loads(file.read_text(encoding="utf-8"))
     except tomli.TOMLDecodeError as error:
         raise MetadataError(f"{file}, line {error.lineno}: {error.msg}.", "Mend the file and try again.") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise MetadataError(f"{file} is nested too deeply.", "Mend the file and try again.") from None
+    except (OSError, ValueError) as error:  # no UTF-8, or a number of more digits than Python takes
         raise MetadataError(f"{file} can't be read: {error}.", "Mend the file and try again.") from None
 
 

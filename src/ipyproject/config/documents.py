@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
+from ipyproject.config.limits import MAX_DEPTH, MAX_FILE, TOO_DEEP, TOO_LONG_NUMBER, excess
 from ipyproject.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_TOO_DEEP = "nested too deeply"
+_SEARCHED = 100_000  # characters of JSON that are read again to tell the line of a repeated key
+_MAX_TAGS = 100  # %TAG lines; each is compared with all before it
+_TAG = re.compile("^%TAG", re.MULTILINE)
+# A key of TOML with too many parts: what each of its lines makes is as deep, before anything can look at it.
+_LONG_KEY = re.compile(rf"""^[ \t]*\[*(?:[ \t]*(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.){{{MAX_DEPTH}}}""", re.MULTILINE)
+_SPLIT = "Split it into several files, or keep what is data in files of the catalog."
 
 
 class UnreadableError(Exception):
@@ -42,6 +49,8 @@ def read_document(content: bytes, name: str) -> dict[Any, Any]:
     Raises:
         ConfigError: The text can't be read, repeats a key, or is no mapping; names file and line.
     """
+    if len(content) > MAX_FILE:
+        raise too_large(name)
     try:
         data = _READERS[name.rpartition(".")[2]](_decode(content))
     except UnreadableError as error:
@@ -55,6 +64,11 @@ def read_document(content: bytes, name: str) -> dict[Any, Any]:
             f"{name}: the file holds {kind}, not keys with values.", "Write `key: value` at its top level."
         )
     return data
+
+
+def too_large(name: str) -> ConfigError:
+    """Return the error for a file that is larger than configuration may be."""
+    return ConfigError(f"{name}: the file is larger than {MAX_FILE // 10**6} MB.", _SPLIT)
 
 
 def _decode(content: bytes) -> str:
@@ -75,6 +89,8 @@ def load_yaml(text: str) -> Any:
 
     from ipyproject.config.strict_yaml import StrictLoader
 
+    if "%TAG" in text and len(_TAG.findall(text)) > _MAX_TAGS:
+        raise UnreadableError(f"more than {_MAX_TAGS} %TAG lines")
     try:
         return yaml.load(text, Loader=StrictLoader)  # noqa: S506 - a subclass of the safe loader
     except yaml.MarkedYAMLError as error:
@@ -86,7 +102,7 @@ def load_yaml(text: str) -> Any:
         line = text.count("\n", 0, error.position) + 1
         raise UnreadableError("a character that YAML does not allow", line) from None
     except RecursionError:
-        raise UnreadableError(_TOO_DEEP) from None
+        raise UnreadableError(TOO_DEEP) from None
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
         # PyYAML lets these through for a value that its tag does not fit, as `!!int text` or `0b_`.
         raise UnreadableError(f"a value that is not of its type ({error})") from None
@@ -96,6 +112,8 @@ def _yaml_reason(error: Any) -> str:
     reason = str(error.problem or error.context or "not readable as YAML")
     if "recursive" in reason:
         return "an alias (*name) inside the value that it stands for"
+    if "nesting depth" in reason:
+        return TOO_DEEP
     begun, ended = error.context_mark, error.problem_mark
     return (
         f"{reason}, in what begins on line {begun.line + 1}" if begun and ended and begun.line < ended.line else reason
@@ -114,16 +132,25 @@ def _load_json(text: str) -> Any:
     if not text.strip():
         return None
     try:
-        return json.loads(text, object_pairs_hook=_unique_pairs)
+        return _modest(json.loads(text, object_pairs_hook=_unique_pairs))
     except json.JSONDecodeError as error:
         reason = error.msg[:1].lower() + error.msg[1:]
         raise UnreadableError(reason, error.lineno) from None
     except RecursionError:
-        raise UnreadableError(_TOO_DEEP) from None
+        raise UnreadableError(TOO_DEEP) from None
+    except ValueError:  # of Python's own limit
+        raise UnreadableError(TOO_LONG_NUMBER) from None
     except UnreadableError:
         # The standard reader does not tell where it stands. JSON is YAML, nearly always, and that reader does.
-        load_yaml(text)
+        if len(text) <= _SEARCHED:
+            load_yaml(text)
         raise
+
+
+def _modest(data: Any) -> Any:
+    if said := excess(data):
+        raise UnreadableError(said)
+    return data
 
 
 def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -138,13 +165,17 @@ def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _load_toml(text: str) -> Any:
     import tomli
 
+    if found := _LONG_KEY.search(text):
+        raise UnreadableError(TOO_DEEP, text.count("\n", 0, found.start()) + 1)
     try:
-        return tomli.loads(text)
+        return _modest(tomli.loads(text))
     except tomli.TOMLDecodeError as error:
         reason = error.msg[:1].lower() + error.msg[1:]
         raise UnreadableError(reason, error.lineno) from None
     except RecursionError:
-        raise UnreadableError(_TOO_DEEP) from None
+        raise UnreadableError(TOO_DEEP) from None
+    except ValueError:  # of Python's own limit
+        raise UnreadableError(TOO_LONG_NUMBER) from None
 
 
 _READERS: dict[str, Callable[[str], Any]] = {

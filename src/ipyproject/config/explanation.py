@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.config.paths import MISSING_VALUE, Found, KeyPath, dotted, follow, key_paths, split_path
-from ipyproject.errors import ConfigError, did_you_mean
+from ipyproject.errors import ConfigError, did_you_mean, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-_REFERENCE = re.compile(r"(?<!\\)\$\{\s*([^${}:]+?)\s*\}")
+_REFERENCE = re.compile(r"(?<!\\)\$\{([^${}:]+)\}")
 _ANY_REFERENCE = re.compile(r"(?<!\\)\$\{[^{}]*\}")
 _RESOLVER = re.compile(r"(?<!\\)\$\{\s*([\w.-]+)\s*:")
 _STANDARD_RESOLVERS = ("oc.env", "oc.select", "oc.decode", "oc.create", "oc.dict.keys", "oc.dict.values")
@@ -74,7 +74,7 @@ class Explanation:
     def _targets(self, path: KeyPath) -> Iterator[tuple[str, Found]]:
         """Yield each plain reference in the text at `path`, absolute, and where it leads."""
         text = follow(self._values, path).value
-        for written in _REFERENCE.findall(text if isinstance(text, str) else ""):
+        for written in map(str.strip, _REFERENCE.findall(text if isinstance(text, str) else "")):
             dots = len(written) - len(written.lstrip("."))
             steps = [*(path[:-dots] if dots else ()), *split_path(written)]
             yield dotted(steps), follow(self._values, steps)
@@ -106,11 +106,11 @@ class Explanation:
     def _bad_target(self, where: str, path: KeyPath) -> ConfigError | None:
         for written, found in self._targets(path):
             if found.value == MISSING_VALUE:
-                said = f"{where} refers to ${{{written}}}, which has no value yet ({MISSING_VALUE!r})."
+                said = f"{where} refers to ${{{shortened(written)}}}, which has no value yet ({MISSING_VALUE!r})."
                 return ConfigError(said, f"Give {dotted(found.path)} a value.")
             if not found.complete and not _is_computed(found.value):
                 hint = did_you_mean(written, key_paths(self._values), "Known keys")
-                return ConfigError(f"{where} refers to ${{{written}}}, which does not exist.", hint)
+                return ConfigError(f"{where} refers to ${{{shortened(written)}}}, which does not exist.", hint)
         return None
 
     def _bad_resolver(self, where: str, path: KeyPath) -> ConfigError | None:
@@ -130,7 +130,7 @@ class Explanation:
             return ConfigError(f"{where}: what it refers to has no value yet ({MISSING_VALUE!r}).", "Give it one.")
         foreign = next((cause for cause in chain if not isinstance(cause, OmegaConfBaseException)), None)
         if foreign is None:
-            reason = str(chain[0]).partition("\n")[0]
+            reason = shortened(str(chain[0]).partition("\n")[0])
         elif isinstance(foreign, KeyError) and foreign.args:
             reason = str(foreign.args[0])
         else:
@@ -140,7 +140,7 @@ class Explanation:
         )
 
     def _where(self, path: KeyPath) -> str:
-        return f"{self._locate(path)}: {dotted(path)}"
+        return f"{self._locate(path)}: {shortened(dotted(path))}"
 
 
 def _is_computed(value: Any) -> bool:

@@ -13,10 +13,22 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ipyproject.config.explanation import Explanation
-from ipyproject.config.paths import KeyPath, copy_data, follow, is_same_data, split_path
+from ipyproject.config.limits import (
+    MAX_DEPTH,
+    MAX_EVALUATIONS,
+    MAX_INNER,
+    MAX_REFERENCE,
+    MAX_REFERENCES,
+    MAX_REFERRING,
+    TOO_DEEP,
+    Allowance,
+    ExcessError,
+    excess,
+)
+from ipyproject.config.paths import KeyPath, copy_data, dotted, follow, is_same_data, leaves, split_path
 from ipyproject.config.references import has_reference, referring_texts
 from ipyproject.config.simple_references import SimpleReferences, UnusualReferenceError, named_keys
-from ipyproject.errors import ConfigError
+from ipyproject.errors import ConfigError, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,11 +40,16 @@ _LOCK = RLock()
 _COMPUTED = re.compile(r"\$\{[^}]*(?:\$\{|[\\'\"])")
 _RELATIVE = re.compile(r"\$\{(?:[^}]*[:,\s])?\.")
 _RESOLVER = re.compile(r"\$\{\s*([\w.-]+)\s*:")
+_BRACKET = re.compile(r"[\[{]")
+_UNCLOSED = re.compile(r"\$\{[^}]*")
 _NAME = re.compile(r"[^\s.:,$(){}\[\]]+")
 # OmegaConf's own resolvers that look at nothing but their arguments and the keys named in them.
 _NAMING_RESOLVERS = frozenset({"oc.env", "oc.select", "oc.dict.keys", "oc.dict.values", "oc.deprecated", "oc.coerce"})
 _TREE_ARGUMENTS = frozenset({"_root_", "_parent_", "_node_"})
 _SCRATCH = "\0"
+_LONG = 10_000  # characters of a text that count when it is referred to
+_COST = 3  # of a value in OmegaConf's objects, over that of a plain one
+_NESTED = "references lead from one to the next, or stand within each other, too often"
 
 
 class Kind(NamedTuple):
@@ -92,6 +109,8 @@ def resolve_references(
     left = [key for key in resolved if key in referring]
     if not left:
         return Resolved(resolved, values, {})
+    for key in referring:
+        _refuse_endless(values[key], key, kind)
     reached = _reached(values, referring, kind.resolvers)
     if earlier is not None and references.unsteady.isdisjoint(reached) and _are_same(reached, earlier.reached):
         unknown = []
@@ -102,24 +121,55 @@ def resolve_references(
             else:
                 unknown.append(key)
         left = unknown
-    left = _resolve_simple(values, left, resolved)
+    allowance = Allowance()
+    fresh = left
+    left = _resolve_simple(values, left, resolved, kind, allowance)
     if left:
         with _registered(kind.resolvers):
-            resolution = _Resolution(values, kind, reached)
+            resolution = _Resolution(values, kind, reached, allowance)
             for key in left:
                 resolved[key] = resolution.of(key)
+    for key in fresh:
+        if said := excess(resolved[key], MAX_DEPTH - 1):
+            raise _too_much(kind, (key,), said)
     return Resolved(resolved, values, reached)
 
 
-def _resolve_simple(values: Mapping[Any, Any], keys: Iterable[Any], resolved: dict[Any, Any]) -> list[Any]:
+def _too_much(kind: Kind, path: KeyPath, said: str) -> ConfigError:
+    return ConfigError(
+        f"{kind.locate(path)}: {shortened(dotted(path))}: {said}.", "Refer to less, or write the value itself."
+    )
+
+
+def _refuse_endless(value: Any, key: Any, kind: Kind) -> None:
+    """Refuse a text with more, or longer, references than any project writes: OmegaConf would take minutes for it."""
+    for path, text in leaves(value, (key,)):
+        if not isinstance(text, str) or "${" not in text:
+            continue
+        if text.count("${") > MAX_REFERENCES:
+            raise _too_much(kind, path, f"more than {MAX_REFERENCES:,} references in one text")
+        if len(text) > MAX_REFERRING:
+            raise _too_much(kind, path, f"a text of more than {MAX_REFERRING:,} characters with references in it")
+        for found in _UNCLOSED.findall(text):
+            if len(found) > MAX_REFERENCE:
+                raise _too_much(kind, path, f"a reference of more than {MAX_REFERENCE:,} characters")
+            if found.count("${") > MAX_INNER:
+                raise _too_much(kind, path, f"more than {MAX_INNER} references within each other")
+
+
+def _resolve_simple(
+    values: Mapping[Any, Any], keys: Iterable[Any], resolved: dict[Any, Any], kind: Kind, allowance: Allowance
+) -> list[Any]:
     """Resolve the keys whose references are all plain, and return the others."""
-    plain = SimpleReferences(values)
+    plain = SimpleReferences(values, allowance)
     others = []
     for key in keys:
         try:
             resolved[key] = plain.resolved(values[key])
         except UnusualReferenceError:
             others.append(key)
+        except ExcessError as error:
+            raise _too_much(kind, (key,), str(error)) from None
     return others
 
 
@@ -194,10 +244,38 @@ def _register(name: str, resolver: Callable[..., Any]) -> None:
         raise ConfigError(f"The resolver {name!r} can't be used: {error}.", "Mend CONFIG in settings.py.") from None
 
 
+def _is_recursion(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, RecursionError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+class _Watched(str):
+    """A text in OmegaConf's objects that counts how often it is looked at for references, and takes that as it may.
+
+    OmegaConf resolves a reference anew each time that another one leads to it, so that thirty texts of two references
+    each come to a thousand million; there is nothing else by which it could be stopped.
+    """
+
+    __slots__ = ("allowance",)
+    allowance: Allowance
+
+    def __contains__(self, part: str, /) -> bool:  # type: ignore[override]
+        found = super().__contains__(part)
+        if self.allowance.is_watched:
+            self.allowance.take(evaluations=found, text=len(self))
+        return found
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, (str.__str__(self),)
+
+
 class _Resolution:
     """Walks plain values beside OmegaConf's objects and replaces each text that holds a reference."""
 
-    def __init__(self, values: Mapping[Any, Any], kind: Kind, reached: Mapping[Any, Any]) -> None:
+    def __init__(self, values: Mapping[Any, Any], kind: Kind, reached: Mapping[Any, Any], allowance: Allowance) -> None:
         from omegaconf import OmegaConf
         from omegaconf.errors import OmegaConfBaseException
 
@@ -206,11 +284,29 @@ class _Resolution:
         self._explanation = Explanation(values, kind.locate, kind.resolvers)
         self._open: set[int] = set()  # the containers now being copied; meeting one again is a cycle
         self._reached = reached
+        self._kind = kind
+        self._allowance = allowance
         try:
-            self._config = OmegaConf.create(dict(reached), flags={"allow_objects": True})
-        except OmegaConfBaseException as error:
-            path = follow(values, split_path(error.full_key or "")).path
+            watched = {key: self._watched(value) for key, value in reached.items()}
+            self._config = OmegaConf.create(watched, flags={"allow_objects": True})
+        except (OmegaConfBaseException, RecursionError) as error:
+            if _is_recursion(error):  # and it does not say in which text
+                path, _ = max(leaves(reached), key=lambda leaf: len(_BRACKET.findall(str(leaf[1]))))
+                raise _too_much(kind, path, _NESTED) from None
+            path = follow(values, split_path(getattr(error, "full_key", None) or "")).path
             raise self._explanation.classify(error, path) from None
+        allowance.is_watched = True
+
+    def _watched(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self._watched(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._watched(item) for item in value]
+        if type(value) is not str or not ("${" in value or len(value) > _LONG):
+            return value
+        watched = _Watched(value)
+        watched.allowance = self._allowance
+        return watched
 
     def of(self, key: Any) -> Any:
         return self._walk(self._values[key], self._config if key in self._reached else None, (key,))
@@ -218,7 +314,10 @@ class _Resolution:
     def _walk(self, value: Any, container: Any, path: KeyPath) -> Any:
         """Copy `value`; `container` is OmegaConf's object around it, or None where no reference reaches."""
         if isinstance(value, str):
-            return self._resolved(container, path, value) if "${" in value else value
+            if "${" not in value:
+                return value
+            self._allowance.evaluations = MAX_EVALUATIONS
+            return self._resolved(container, path, value)
         if not isinstance(value, (dict, list)):
             return value
         inner = None if container is None else container[path[-1]]
@@ -238,7 +337,11 @@ class _Resolution:
         try:
             value = self._evaluate(container, path[-1], text)
             self._check(path, value)
-        except (OmegaConfBaseException, ConfigError) as error:
+            self._allowance.take(text=len(value) if isinstance(value, str) else 0)
+        except (OmegaConfBaseException, ConfigError, ExcessError, RecursionError) as error:
+            said = self._allowance.exceeded() or (_NESTED if _is_recursion(error) else None)
+            if said is not None:
+                raise _too_much(self._kind, path, said) from None
             raise self._explanation.of(error, path, self._failure) from None
         return self._to_container(value, path)
 
@@ -249,11 +352,16 @@ class _Resolution:
             return str(value) if isinstance(value, str) else copy_data(value)  # OmegaConf has a str of its own
         if id(value) in self._open:
             raise self._explanation.cycle([follow(self._values, path).path])
+        if len(self._open) == MAX_DEPTH:
+            raise _too_much(self._kind, path, TOO_DEEP)
         self._open.add(id(value))
         try:
+            self._allowance.take(values=len(value) * _COST)
             if OmegaConf.is_dict(value):
                 return {key: self._resolved(value, (*path, key)) for key in value}
             return [self._resolved(value, (*path, position)) for position in range(len(value))]
+        except ExcessError as error:
+            raise _too_much(self._kind, path, str(error)) from None
         finally:
             self._open.discard(id(value))
 

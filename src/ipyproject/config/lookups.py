@@ -11,7 +11,7 @@ from ipyproject.errors import ConfigError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_REFERENCE = re.compile(r"(\\*)\$\{")
+_REFERENCE = re.compile(r"(?<!\\)(\\*)\$\{")
 _NO_DEFAULT: Any = object()
 # Keys of a dataset's definition whose value is imported; `dataset` is the short form that partitioned datasets take.
 _CLASS_KEYS = frozenset({"type", "dataset"})

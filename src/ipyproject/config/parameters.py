@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ipyproject.config.documents import UnreadableError, load_yaml
+from ipyproject.config.limits import MAX_DEPTH, MAX_PARAMS, TOO_DEEP, excess
 from ipyproject.config.paths import copy_data
-from ipyproject.errors import ConfigError
+from ipyproject.errors import ConfigError, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ A shell takes quotes away: put single quotes around the whole, --params 'a="007"
 _KEY = re.compile(r"[\w-]+(?:\.[\w-]+)*")
 _CLOSING = {"[": "]", "{": "}"}
 SIGNS = ("=", "!=", "<", "<=", ">", ">=")
+_DOT = re.compile(r"\.")
 _ASSIGNS = re.compile("=")
 _COMPARES = re.compile("[=<>!]+")
 _EXAMPLE = """Quote text that holds commas, brackets, quotes or colons: 'key="x, y"'."""
@@ -69,15 +71,18 @@ def parse_params(text: str) -> dict[str, Any]:
         ConfigError: A piece, a key or a value can't be read, or a key is given twice; names the piece.
     """
     given: dict[str, Any] = {}
+    inside: dict[str, str] = {}  # of what has parts that were given: the first of them
     for key, _, value in _assignments(text):
-        if other := next((each for each in given if _is_part(key, each) or _is_part(each, key)), None):
+        whole = [key[: dot.start()] for dot in _DOT.finditer(key)]
+        if other := next((each for each in [*whole, key] if each in given), None) or inside.get(key):
             _refuse_conflict(other, key)
         given[key] = _read_value(key, value)
-    return _nest(given)
-
-
-def _is_part(key: str, whole: str) -> bool:
-    return f"{key}.".startswith(f"{whole}.")
+        for each in whole:
+            inside.setdefault(each, key)
+    nested = _nest(given)
+    if said := excess(nested):
+        raise ConfigError(f"The parameters are {said}.", "Flatten them.")
+    return nested
 
 
 def parse_conditions(text: str) -> list[Condition]:
@@ -103,23 +108,30 @@ def parse_conditions(text: str) -> list[Condition]:
 def _assignments(text: str, signs: re.Pattern[str] = _ASSIGNS) -> Iterator[tuple[str, str, str]]:
     """Yield key, sign and value texts; pieces that a lost pair of quotes tore apart are put together again."""
     key = sign = value = ""
+    is_text = False  # whether the value is known to be a text, that may go on
     for piece in _split(text, ",=[{" if signs is _ASSIGNS else ",=<>[{"):
         if not piece.strip():
             continue
         found = signs.search(piece)
         if not found:
-            if not (key and piece[0].isspace() and _is_plain_text(key, value)):
+            is_text = is_text or bool(key and piece[0].isspace() and _is_plain_text(key, value))
+            if not (is_text and piece[0].isspace()):
                 if signs is _COMPARES:
-                    raise ConfigError(f"The condition {piece.strip()!r} compares nothing.", _CONDITION_EXAMPLE)
-                raise ConfigError(f"The parameter piece {piece.strip()!r} has no `=`.", _EXAMPLE)
+                    raise ConfigError(f"The condition {shortened(piece)!r} compares nothing.", _CONDITION_EXAMPLE)
+                raise ConfigError(f"The parameter piece {shortened(piece)!r} has no `=`.", _EXAMPLE)
             value += f",{piece}"
             continue
         if key:
             yield key, sign, value
+        is_text = False
         key, sign, value = piece[: found.start()].strip(), found[0], piece[found.end() :]
         if not _KEY.fullmatch(key):
-            said = f"The parameter piece {piece.strip()!r} has no key" + (f": {key!r} is not one." if key else ".")
+            said = f"The parameter piece {shortened(piece)!r} has no key" + (
+                f": {shortened(key)!r} is not one." if key else "."
+            )
             raise ConfigError(said, "Keys hold letters, digits, `_` and `-`, and nest with dots: a.b=1.")
+        if key.count(".") >= MAX_DEPTH:
+            raise ConfigError(f"The parameter {shortened(key)!r} is {TOO_DEEP}.", "Flatten it.")
     if key:
         yield key, sign, value
 
@@ -133,6 +145,11 @@ def _split(text: str, before_values: str) -> Iterator[str]:
         text: The whole string.
         before_values: Characters that a value may begin behind.
     """
+    if len(text) > MAX_PARAMS:
+        raise ConfigError(
+            f"The parameters are longer than {MAX_PARAMS:,} characters.",
+            "Put them into a file of conf, in an env of their own.",
+        )
     start = position = 0
     awaited: list[str] = []  # the closing brackets still to come
     begins = True  # whether a value begins here
@@ -144,18 +161,20 @@ def _split(text: str, before_values: str) -> Iterator[str]:
             awaited.append(_CLOSING[char])
         elif char in _CLOSING.values():
             if not awaited or awaited.pop() != char:
-                raise ConfigError(f"An unbalanced {char} in the parameters at {text[start:]!r}.", _EXAMPLE)
+                raise ConfigError(f"An unbalanced {char} in the parameters at {shortened(text[start:])!r}.", _EXAMPLE)
         elif char == "," and not awaited:
             yield text[start:position]
             start = position + 1
         elif char == "#" and (begins or text[position - 1].isspace()):
             raise ConfigError(
-                f"`#` would begin a comment in the parameters at {text[start:]!r}.", 'Quote it: key="#1".'
+                f"`#` would begin a comment in the parameters at {shortened(text[start:])!r}.", 'Quote it: key="#1".'
             )
         begins = char in before_values or (char == ":" and bool(awaited)) or (begins and char.isspace())
         position += 1
     if awaited:
-        raise ConfigError(f"A bracket is never closed ({awaited[-1]} missing) in {text[start:]!r}.", _EXAMPLE)
+        raise ConfigError(
+            f"A bracket is never closed ({awaited[-1]} missing) in {shortened(text[start:])!r}.", _EXAMPLE
+        )
     yield text[start:]
 
 
@@ -164,7 +183,7 @@ def _closing_quote(text: str, start: int, opening: int) -> int:
     inside = r"(?:[^\"\\]|\\.)*" if quote == '"' else r"(?:[^']|'')*"
     closed = re.compile(f"{quote}{inside}{quote}", re.DOTALL).match(text, opening)
     if closed is None:
-        raise ConfigError(f"A quote is never closed ({quote} missing) in {text[start:]!r}.", _EXAMPLE)
+        raise ConfigError(f"A quote is never closed ({quote} missing) in {shortened(text[start:])!r}.", _EXAMPLE)
     return closed.end() - 1
 
 
@@ -177,9 +196,11 @@ def _read_value(key: str, text: str) -> Any:
     try:
         data = load_yaml(f"value: {text}")
     except UnreadableError as error:
-        raise ConfigError(f"The parameter {key}={text} can't be read as YAML: {error.reason}.", _EXAMPLE) from None
+        raise ConfigError(
+            f"The parameter {shortened(f'{key}={text}')} can't be read as YAML: {error.reason}.", _EXAMPLE
+        ) from None
     if not isinstance(data, dict) or len(data) != 1:
-        raise ConfigError(f"The parameter {key}={text!r} holds more than one value.", _EXAMPLE)
+        raise ConfigError(f"The parameter {shortened(f'{key}={text!r}')} holds more than one value.", _EXAMPLE)
     return data["value"]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from ipyproject.config.limits import MAX_CHAIN, Allowance, ExcessError
 from ipyproject.config.paths import MISSING_VALUE
 
 if TYPE_CHECKING:
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 _STEP = r"[A-Za-z_][\w-]*"
 _REFERENCE = re.compile(rf"\$\{{ *({_STEP}(?:\.{_STEP})*) *\}}", re.ASCII)
 _SCALARS = frozenset({bool, int, float, bytes, type(None)})
-_DEEPEST = 20  # references that lead to references; OmegaConf's stack has an end too
 _UNKNOWN: Any = object()
+_COST = 5  # of a reference, over that of a value
+_TOO_LONG = f"more than {MAX_CHAIN} references lead from one to the next"
 
 
 class UnusualReferenceError(Exception):
@@ -37,11 +39,15 @@ class SimpleReferences:
 
     Args:
         values: All top-level keys of the kind.
+        allowance: What may still be made.
     """
 
-    def __init__(self, values: Mapping[Any, Any]) -> None:
+    def __init__(self, values: Mapping[Any, Any], allowance: Allowance | None = None) -> None:
         self._values = values
+        self._allowance = allowance or Allowance()
         self._known: dict[str, Any] = {}  # immutable values only: what is referred to twice is copied twice
+        self._chains: dict[str, int] = {}  # how many references lead from a name to its value
+        self._longest = 0  # of the references resolved since this was last set to 0
         self._open: set[str] = set()  # the references now being resolved; meeting one again is a cycle
 
     def resolved(self, value: Any) -> Any:
@@ -49,6 +55,7 @@ class SimpleReferences:
 
         Raises:
             UnusualReferenceError: A reference in it, or one that it leads to, is not plain or can't be resolved.
+            ExcessError: References come to more than is allowed.
         """
         try:
             return self._filled(value)
@@ -72,6 +79,7 @@ class SimpleReferences:
         if not _are_literal(parts[::2]):
             raise UnusualReferenceError
         parts[1::2] = [self._referred_text(name) for name in parts[1::2]]
+        self._allowance.take(text=sum(map(len, parts)))
         filled = "".join(parts)
         if "${" in filled or filled.endswith(MISSING_VALUE):
             raise UnusualReferenceError
@@ -86,19 +94,29 @@ class SimpleReferences:
     def _referred(self, name: str) -> Any:
         known = self._known.get(name, _UNKNOWN)
         if known is not _UNKNOWN:
+            self._longest = max(self._longest, self._chains[name])
             return known
-        if name in self._open or len(self._open) == _DEEPEST:
+        if name in self._open:
             raise UnusualReferenceError
+        if len(self._open) == MAX_CHAIN:
+            raise ExcessError(_TOO_LONG)
         value: Any = self._values
         for step in name.split("."):
             if type(value) is not dict or step not in value:
                 raise UnusualReferenceError
             value = value[step]
+        self._allowance.take(values=_COST)
+        before, self._longest = self._longest, 0
         self._open.add(name)
         value = self._copied(value)
         self._open.remove(name)
+        chain = self._longest + 1
+        if chain > MAX_CHAIN:
+            raise ExcessError(_TOO_LONG)
+        self._longest = max(before, chain)
         if not isinstance(value, (dict, list)):
             self._known[name] = value
+            self._chains[name] = chain
         return value
 
     def _copied(self, value: Any) -> Any:
@@ -112,8 +130,10 @@ class SimpleReferences:
         elif kind in _SCALARS:
             return value
         elif kind is list:
+            self._allowance.take(values=len(value))
             return [self._copied(item) for item in value]
         elif kind is dict and all(type(key) is str for key in value):
+            self._allowance.take(values=len(value))
             return {key: self._copied(item) for key, item in value.items()}
         raise UnusualReferenceError
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
+import stat
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
-from ipyproject.config.documents import SUFFIXES
+from ipyproject.config.documents import SUFFIXES, too_large
+from ipyproject.config.limits import MAX_ARCHIVE, MAX_ENTRIES, MAX_FILE
 from ipyproject.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -103,18 +106,30 @@ def _walk(folder: str, prefix: str, above: frozenset[tuple[int, int]]) -> Iterat
 def _read(file: str, name: str) -> bytes:
     try:
         with open(file, "rb", buffering=0) as opened:  # noqa: PTH123 - a Path and a buffer would be half of the time
+            if os.fstat(opened.fileno()).st_size > MAX_FILE:
+                raise too_large(name)
             return opened.readall()
     except OSError as error:
         raise ConfigError(f"{name} can't be read: {error.strerror}.", "Check the file and its permissions.") from None
 
 
 class ArchiveSource:
-    """A conf folder packed as ``.zip`` or ``.tar.gz``; read once, never unpacked to disk."""
+    """A conf folder packed as ``.zip`` or ``.tar.gz``; read once, never unpacked to disk.
+
+    Only plain files and folders in it are read: a link or a device, and a name that leads out of it, are passed over.
+
+    Raises:
+        ConfigError: It can't be read, or is larger than a conf folder may be.
+    """
 
     def __init__(self, path: Path, base_env: str) -> None:
         self._label = path.name
         try:
             members = dict(_zip_members(path) if path.suffix == ".zip" else _tar_members(path))
+        except _TooMuchError as error:
+            raise ConfigError(
+                f"The archive {path} holds more than {error}.", "Pack the conf folder alone, without data."
+            ) from None
         except _damage() as error:
             raise ConfigError(f"The archive {path} can't be read: {error}.", "Pack the conf folder again.") from None
         visible = {name: content for name, content in members.items() if _is_visible(name)}
@@ -151,24 +166,103 @@ def _prefix(names: Iterable[str], base_env: str) -> str:
     return f"{inside[0]}/" if inside else ""
 
 
-def _zip_members(path: Path) -> Iterator[tuple[str, bytes]]:
-    from zipfile import ZipFile
+class _TooMuchError(Exception):
+    """An archive that holds too much; the message says of what."""
 
-    with ZipFile(path) as archive:
+
+class _Measured:
+    """What is read of an archive, as it comes out of its packing, never more than is allowed.
+
+    Sizes that an archive states of itself prove nothing, so the bytes are counted; what is passed over counts, too.
+    """
+
+    def __init__(self, file: IO[bytes], most: int, what: str) -> None:
+        self._file = file
+        self._left = most
+        self._what = what
+
+    def read(self, size: int = -1) -> bytes:
+        """Read at most `size` bytes, or all.
+
+        Raises:
+            _TooMuchError: More is there than is allowed.
+        """
+        content = self._file.read(self._left + 1 if size < 0 else min(size, self._left + 1))
+        self._left -= len(content)
+        if self._left < 0:
+            raise _TooMuchError(self._what)
+        return content
+
+
+_UNPACKED = f"{MAX_ARCHIVE // 10**6} MB, unpacked"
+_IN_NUMBER = f"{MAX_ENTRIES:,} files and folders"
+_IN_ONE = f"{MAX_FILE // 10**6} MB in the file {{}}"
+
+
+class _ZipFile(io.FileIO):
+    """A zip file whose directory, which is read and taken apart as a whole, is not longer than entries need."""
+
+    is_listed = False
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read at most `size` bytes, or all.
+
+        Raises:
+            _TooMuchError: The directory is longer.
+        """
+        if not self.is_listed and (size or 0) > MAX_ENTRIES * 250:  # 46 bytes, a name, times and rights
+            raise _TooMuchError(_IN_NUMBER)
+        return super().read(size) or b""
+
+
+def _zip_members(path: Path) -> Iterator[tuple[str, bytes]]:
+    from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
+
+    left = MAX_ARCHIVE
+    with _ZipFile(path) as file, ZipFile(file) as archive:
+        file.is_listed = True
+        if len(archive.infolist()) > MAX_ENTRIES:
+            raise _TooMuchError(_IN_NUMBER)
         for member in archive.infolist():
-            name = str(PurePosixPath(member.filename)) + "/" * member.is_dir()
-            yield name, archive.read(member) if name.endswith(SUFFIXES) else b""
+            if member.compress_type not in {ZIP_STORED, ZIP_DEFLATED}:  # the others unpack all before they give any
+                raise NotImplementedError("it is packed by another method than deflate")
+            name = _inside(member.filename, is_folder=member.is_dir())
+            if name is None or stat.S_IFMT(member.external_attr >> 16) not in {0, stat.S_IFREG, stat.S_IFDIR}:
+                continue
+            content = b""
+            if name.endswith(SUFFIXES):
+                with archive.open(member) as opened:
+                    most, what = (MAX_FILE, _IN_ONE.format(name)) if left > MAX_FILE else (left, _UNPACKED)
+                    content = _Measured(opened, most, what).read()
+                left -= len(content)
+            yield name, content
 
 
 def _tar_members(path: Path) -> Iterator[tuple[str, bytes]]:
+    import gzip
     import tarfile
 
-    with tarfile.open(path, "r:gz") as archive:
-        for member in archive:
-            # PurePosixPath drops the "./" that `tar -C conf .` writes before each name.
-            name = str(PurePosixPath(member.name)) + "/" * member.isdir()
-            opened = archive.extractfile(member) if member.isreg() and name.endswith(SUFFIXES) else None
-            yield name, opened.read() if opened else b""
+    with gzip.open(path) as unpacked:
+        # Read as a stream, forwards only: so all that is read passes by once.
+        measured: IO[bytes] = _Measured(unpacked, MAX_ARCHIVE, _UNPACKED)  # type: ignore[assignment,arg-type]
+        with tarfile.open(fileobj=measured, mode="r|") as archive:
+            for count, member in enumerate(archive):
+                if count == MAX_ENTRIES:
+                    raise _TooMuchError(_IN_NUMBER)
+                name = _inside(member.name, is_folder=member.isdir())
+                if name is None or not (member.isreg() or member.isdir()):
+                    continue
+                opened = archive.extractfile(member) if name.endswith(SUFFIXES) else None
+                if opened and member.size > MAX_FILE:
+                    raise _TooMuchError(_IN_ONE.format(name))
+                yield name, opened.read() if opened else b""
+
+
+def _inside(name: str, *, is_folder: bool) -> str | None:
+    """Return the plain form of a member's name, a folder's with a ``/`` behind it; None if it leads out."""
+    # PurePosixPath drops the "./" that `tar -C conf .` writes before each name.
+    plain = PurePosixPath(name)
+    return None if plain.is_absolute() or ".." in plain.parts else f"{plain}{'/' * is_folder}"
 
 
 def _damage() -> tuple[type[Exception], ...]:

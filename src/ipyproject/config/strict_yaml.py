@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from yaml.constructor import ConstructorError
 
+from ipyproject.config.limits import MAX_DEPTH, MAX_DIGITS, MAX_REPEATED, TOO_DEEP, TOO_LONG_NUMBER
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -19,7 +21,10 @@ _TIMESTAMP_TAG = "tag:yaml.org,2002:timestamp"
 _STR_TAG = "tag:yaml.org,2002:str"
 _MAP_TAG = "tag:yaml.org,2002:map"
 _SEQ_TAG = "tag:yaml.org,2002:seq"
-_MAX_DEPTH = 150  # mappings and lists within each other; what walks through them needs several calls for each
+_INT_TAG = "tag:yaml.org,2002:int"
+_MAX_KEY_BITS = 64  # whole numbers of more bits can be chosen to have one hash, which makes a dict of them slow
+
+_CONTAINERS = (dict, list, tuple, set)  # tuples are of !!pairs
 
 # The C parser, where PyYAML was built with it.
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -32,6 +37,12 @@ class StrictLoader(_Base):  # type: ignore[misc]
     PyYAML's way to them is long; they are constructed here, all else by PyYAML.
     """
 
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._repeated = 0  # values that aliases stood for, each time
+        self._most_repeated = MAX_REPEATED + len(stream)
+        self._extents: dict[int, tuple[int, int]] = {}  # by id, of some of what was constructed; it lives until the end
+
     def construct_document(self, node: yaml.Node) -> Any:
         """Construct the value of a whole document."""
         # PyYAML then builds each value whole before it goes on, and so notices an alias inside its own value.
@@ -42,28 +53,55 @@ class StrictLoader(_Base):  # type: ignore[misc]
         """Construct the value of a node, once however many aliases it has.
 
         Raises:
-            RecursionError: It is nested more deeply than what walks through it later could follow.
+            ConstructorError: It is nested too deeply, or aliases come to too many values.
         """
         tag = node.tag
         if tag == _STR_TAG and isinstance(node, yaml.ScalarNode):
             return node.value
+        if isinstance(node, yaml.ScalarNode):
+            if len(node.value) > MAX_DIGITS and tag == _INT_TAG:  # to read it takes the square of its length
+                raise ConstructorError(None, None, TOO_LONG_NUMBER, node.start_mark)
+            return super().construct_object(node, deep=deep)
+        if node in self.constructed_objects:
+            value = self.constructed_objects[node]
+            self._repeat(*self._extent(value), node)
+            return value
+        if node in self.recursive_objects:
+            raise ConstructorError(None, None, "found unconstructable recursive node", node.start_mark)
+        if len(self.recursive_objects) == MAX_DEPTH:
+            raise ConstructorError(None, None, TOO_DEEP, node.start_mark)
         if tag == _MAP_TAG and isinstance(node, yaml.MappingNode):
             construct: Callable[..., Any] = self.construct_mapping
         elif tag == _SEQ_TAG and isinstance(node, yaml.SequenceNode):
             construct = self.construct_sequence
         else:
             return super().construct_object(node, deep=deep)
-        if node in self.constructed_objects:
-            return self.constructed_objects[node]
-        if node in self.recursive_objects:
-            raise ConstructorError(None, None, "found unconstructable recursive node", node.start_mark)
-        if len(self.recursive_objects) == _MAX_DEPTH:
-            raise RecursionError
         self.recursive_objects[node] = None
         value = construct(node, deep=True)
         self.constructed_objects[node] = value
         del self.recursive_objects[node]
         return value
+
+    def _extent(self, value: Any) -> tuple[int, int]:
+        """Return how many values are in one, at every depth, and how deep it is."""
+        if not isinstance(value, _CONTAINERS):
+            return 0, 0
+        known = self._extents.get(id(value))
+        if known is None:
+            items = value.values() if isinstance(value, dict) else value
+            inner = [self._extent(item) for item in items if isinstance(item, _CONTAINERS)]
+            known = len(value) + sum(size for size, _ in inner), 1 + max((depth for _, depth in inner), default=0)
+            self._extents[id(value)] = known
+        return known
+
+    def _repeat(self, size: int, depth: int, node: yaml.Node) -> None:
+        """Count what an alias stands for: it is written once, but most of what is done with it is done each time."""
+        if len(self.recursive_objects) + depth > MAX_DEPTH:
+            raise ConstructorError(None, None, TOO_DEEP, node.start_mark)
+        self._repeated += size
+        if self._repeated > self._most_repeated:
+            said = f"aliases (*name) come to more than {self._most_repeated:,} values"
+            raise ConstructorError(None, None, said, node.start_mark)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         """Construct a mapping.
@@ -87,10 +125,19 @@ class StrictLoader(_Base):  # type: ignore[misc]
         """
         written = [pair for pair in node.value if pair[0].tag != _MERGE_TAG]
         mapping: dict[Any, Any] = {}
+        count = deepest = 0
         for key, value in node.value:
             for merged in self._merged(value) if key.tag == _MERGE_TAG else ():
+                count += len(merged)
+                if count > self._most_repeated:
+                    break
                 for name, item in merged.items():
                     mapping.setdefault(name, item)
+        for item in mapping.values():
+            if isinstance(item, _CONTAINERS):
+                size, depth = self._extent(item)
+                count, deepest = count + size, max(deepest, depth)
+        self._repeat(count, deepest, node)
         own = {self._construct_key(key): self.construct_object(value, deep=True) for key, value in written}
         if len(own) < len(written):
             self._refuse_repeated([key for key, _ in written])
@@ -99,7 +146,8 @@ class StrictLoader(_Base):  # type: ignore[misc]
     def _merged(self, node: yaml.Node) -> Iterator[dict[Any, Any]]:
         """Yield the mappings that stand behind a ``<<``."""
         for source in node.value if isinstance(node, yaml.SequenceNode) else [node]:
-            merged = self.construct_object(source, deep=True)
+            known = self.constructed_objects.get(source)
+            merged = self.construct_object(source, deep=True) if known is None else known
             if not isinstance(merged, dict):
                 raise ConstructorError(None, None, "`<<` merges mappings, and this is none", source.start_mark)
             yield merged
@@ -108,6 +156,9 @@ class StrictLoader(_Base):  # type: ignore[misc]
         key = node.value if node.tag == _VALUE_TAG else self.construct_object(node, deep=True)
         if not isinstance(key, Hashable):
             raise ConstructorError(None, None, "found unhashable key", node.start_mark)
+        if isinstance(key, int) and key.bit_length() > _MAX_KEY_BITS:
+            said = f"a key that is a whole number of more than {_MAX_KEY_BITS} bits"
+            raise ConstructorError(None, None, said, node.start_mark)
         return key
 
     def _refuse_repeated(self, written: list[yaml.Node]) -> None:
