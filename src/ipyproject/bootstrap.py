@@ -129,28 +129,6 @@ class unchanged_on_failure:  # noqa: N801  (used as a function)
             _put_back(self._before, self._modules)
 
 
-@contextmanager
-def visited_project(path: str | Path | None) -> Iterator[Project]:
-    """Give a project for the block: the current one if it is meant, else one that leaves no trace in this process.
-
-    Args:
-        path: A folder in the project. By default the current project, else the one found upward from the working
-            directory.
-
-    Raises:
-        ProjectError: No project there, or it is broken.
-    """
-    now = current.snapshot().project
-    if now is not None and (path is None or (now.source_dir is not None and find_project(path) == now.root)):
-        yield now
-        return
-    before, modules = current.snapshot(), dict(sys.modules)
-    try:
-        yield bootstrap_project(path)
-    finally:
-        _put_back(before, modules)
-
-
 def _put_back(before: current.CurrentSnapshot, modules: dict[str, ModuleType]) -> None:
     for name in _modules_of(current.snapshot().project) + _modules_of(before.project):
         if name not in modules:

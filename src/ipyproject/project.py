@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 METADATA_FILE = "pyproject.toml"
 TABLE = "ipyproject"
 CONF_FOLDER = "conf"
-_KNOWN_KEYS = ("package_name", "project_name", "source_dir")
+_KNOWN_KEYS = ("package_name", "project_name", "source_dir", "session_store")
 _BRING_BACK = (
     f"Bring its files back (with at least an __init__.py), or set package_name and source_dir under [tool.{TABLE}]."
 )
@@ -34,6 +35,7 @@ class Project:
         package_dir: The package's own folder.
         conf_source: The folder with ``base`` and the other environments, before ``settings.py`` or an argument
             says otherwise.
+        session_store: Path or URL of the session store, where ``pyproject.toml`` says it.
     """
 
     root: Path
@@ -42,6 +44,22 @@ class Project:
     source_dir: Path | None
     package_dir: Path
     conf_source: Path
+    session_store: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What looking at a project's sessions needs to know of it; its package may be missing or broken.
+
+    Attributes:
+        root: The project's folder.
+        project_name: The name shown to people; None where only the missing package would tell.
+        session_store: As of a `Project`.
+    """
+
+    root: Path
+    project_name: str | None
+    session_store: str | None
 
 
 def find_project(start: str | Path | None = None) -> Path:
@@ -120,11 +138,7 @@ def read_project(root: Path) -> Project:
         MetadataError: The file is broken, a key is unknown or of the wrong type, or the package can't be told.
     """
     file = root / METADATA_FILE
-    content = read_toml(file)
-    table = _table(content) or {}
-    _check_keys(table, file)
-    metadata = content.get("project")
-    distribution = metadata.get("name") if isinstance(metadata, dict) else None
+    table, distribution = _metadata(file)
     source_dir = _source_dir(root, table, file)
     package_name = table.get("package_name") or _only_package(source_dir, distribution, file)
     _check_name(package_name, file)
@@ -144,7 +158,36 @@ def read_project(root: Path) -> Project:
         source_dir=source_dir,
         package_dir=package,
         conf_source=root / CONF_FOLDER,
+        session_store=table.get("session_store"),
     )
+
+
+def read_place(root: Path) -> Place:
+    """Read as much of a project's metadata as looking at its sessions needs; nothing is executed.
+
+    Args:
+        root: As for `read_project`.
+
+    Raises:
+        MetadataError: The file is broken, or a key is unknown or of the wrong type.
+    """
+    file = root / METADATA_FILE
+    table, distribution = _metadata(file)
+    name = table.get("project_name") or distribution or table.get("package_name")
+    if name is None:
+        with suppress(MetadataError):
+            name = _only_package(_source_dir(root, table, file), distribution, file)
+    return Place(root, name, table.get("session_store"))
+
+
+def _metadata(file: Path) -> tuple[dict[str, Any], str | None]:
+    """Return our table, checked, and the name of the distribution."""
+    content = read_toml(file)
+    table = _table(content) or {}
+    _check_keys(table, file)
+    metadata = content.get("project")
+    distribution = metadata.get("name") if isinstance(metadata, dict) else None
+    return table, str(distribution) if distribution else None
 
 
 def read_toml(file: Path) -> dict[str, Any]:
@@ -203,9 +246,9 @@ def _source_dir(root: Path, table: Mapping[str, Any], file: Path) -> Path:
     return root / "src" if (root / "src").is_dir() else root
 
 
-def _only_package(source_dir: Path, distribution: object, file: Path) -> str:
+def _only_package(source_dir: Path, distribution: str | None, file: Path) -> str:
     packages = _packages(source_dir)
-    named_alike = str(distribution).replace("-", "_").replace(".", "_") if distribution else None
+    named_alike = distribution.replace("-", "_").replace(".", "_") if distribution else None
     if named_alike in packages:
         return named_alike
     if len(packages) == 1:

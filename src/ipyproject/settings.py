@@ -47,7 +47,7 @@ class Settings:
             (``DISABLE_HOOKS_FOR_PLUGINS``).
         conf_source: Where the configuration lies, relative to the project's root (``CONF_SOURCE``).
         config: How it is read (``CONFIG``).
-        session_store: Path or URL of the session store (``SESSION_STORE``).
+        session_store: Path or URL of the session store (``SESSION_STORE``), which ``pyproject.toml`` may say instead.
         session_environment: Names and patterns (``AWS_*``) of environment variables that sessions record beside
             ``IPYPROJECT_*`` (``SESSION_ENVIRONMENT``).
         runner: The runner's name or its class (``RUNNER``).
@@ -69,7 +69,8 @@ def load_settings(project: Project) -> Settings:
     """Read the settings of a project; those of a project without ``settings.py`` are the defaults.
 
     Raises:
-        SettingsError: An upper-case name is unknown or has a value of the wrong type.
+        SettingsError: An upper-case name is unknown, has a value of the wrong type, or says something else than
+            ``pyproject.toml``.
         ProjectCodeError: The module does not compile or raises.
     """
     name = f"{project.package_name}.settings"
@@ -88,6 +89,10 @@ def load_settings(project: Project) -> Settings:
                 continue  # a class or a module with a name like SQL was imported or defined, not set
             raise SettingsError(f"{where}: unknown setting {key}.", did_you_mean(key, _READERS, "Known settings"))
         values[key.lower()] = _READERS[key](value, f"{where}: {key}")
+    if project.session_store not in {None, values.get("session_store", project.session_store)}:
+        raise SettingsError(
+            f"{where}: SESSION_STORE is another store than session_store in pyproject.toml.", "Keep one of them."
+        )
     return Settings(**values)
 
 

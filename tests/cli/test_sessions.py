@@ -179,45 +179,26 @@ def test_options_that_do_not_fit(project, options, message):
     assert message in ask(project, "sessions", "list", *options, expect=2)
 
 
-BROKEN = [
-    ("SESSION_STOER = 1", "unknown setting SESSION_STOER"),
-    ("1 / 0", "ZeroDivisionError"),
-    ("a = (", "SyntaxError"),
-]
+BROKEN = ["SESSION_STOER = 1", "1 / 0", "a = ("]
 
 
-@pytest.mark.parametrize(("text", "message"), BROKEN)
-def test_broken_settings(project, text, message):
-    """Sessions are listed, shown and compared all the same; one line on stderr names the mistake and the store."""
+@pytest.mark.parametrize("text", BROKEN)
+def test_broken_settings(project, text):
+    """Sessions are listed, shown and compared all the same, without a word of it."""
     project.write({"src/shop/settings.py": text})
     for question, expected in (("list", "prod"), ("show", "penguins"), ("diff", "rate"), ("params", "model.seed")):
         done = run_command(project, "sessions", question, *(["latest~2", "latest"] if question == "diff" else []))
-        assert (done.returncode, done.stdout.count(expected) > 0) == (0, True), done
-        [line] = done.stderr.splitlines()
-        assert line.startswith("Warning: The settings can't be read (src/shop/settings.py")
-        assert message in line
-        assert line.endswith("looking into .ipyproject/history.db.")
+        assert (done.returncode, done.stdout.count(expected) > 0, done.stderr) == (0, True, ""), done
 
 
-def test_broken_settings_and_deleting(project, monkeypatch):
-    """Nothing is deleted from a store that may not be the one that is meant; where the environment names it, it is."""
-    project.write({"src/shop/settings.py": "SESSION_STORE = 'elsewhere.db'\n1 / 0"})
-    for question in (["rm", "latest"], ["prune", "--keep-last", "0"]):
-        assert "ZeroDivisionError" in ask(project, "sessions", *question, expect=1)
-    assert len(listed(project)) == 3
-    monkeypatch.setenv("IPYPROJECT_SESSION_STORE", ".ipyproject/history.db")
-    assert ask(project, "sessions", "prune", "--keep-last", "1") == "Deleted 2 sessions.\n"
-
-
-def test_broken_settings_and_a_store_of_the_environment(project, monkeypatch):
-    """The store that the environment names is looked into."""
-    monkeypatch.setenv("IPYPROJECT_SESSION_STORE", "elsewhere.db")
-    with project.open(env="prod"):
+def test_broken_settings_and_deleting(project):
+    """Sessions are deleted from the store that they were recorded in last."""
+    project.write({"src/shop/settings.py": "SESSION_STORE = 'elsewhere.db'"})
+    with project.open():
         pass
-    project.write({"src/shop/settings.py": "1 / 0"})
-    done = run_command(project, "sessions", "list", "--json")
-    assert [each["env"] for each in json.loads(done.stdout)] == ["prod"]
-    assert done.stderr.endswith("looking into elsewhere.db.\n")
+    project.write({"src/shop/settings.py": "SESSION_STORE = 'third.db'\n1 / 0"})
+    assert ask(project, "sessions", "prune", "--keep-last", "0") == "Deleted 1 session.\n"
+    assert listed(project) == []
 
 
 def test_warnings_on_the_command_line(project):

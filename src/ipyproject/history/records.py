@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ipyproject.errors import LOOKED_AT, message_of, type_name
-from ipyproject.history.values import ParameterDocument, jsonable
+from ipyproject.history.values import ParameterDocument, jsonable, revived
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -71,6 +71,7 @@ NAMES = PLAIN | {"read": _read_names}
 TIME = PLAIN | {"read": _read_time}
 STATUS = PLAIN | {"read": Status}
 ERROR: dict[str, Any] = {"read": _read_error}
+GIVEN: dict[str, Any] = {"read": revived}
 COMMAND = {"read": tuple, "masked": "command_line"}
 LINE = {"masked": "line"}
 SELECTION = {"masked": "selection"}
@@ -89,7 +90,7 @@ class SessionRecord:
         start: When the session opened.
         package_version: The version of the project's package, where it has one.
         conf_source: The folder or archive that configuration came from.
-        extra_params: The parameters given at opening; what JSON can't hold reads back as its type and repr.
+        extra_params: The parameters given at opening; what a record can't hold reads back as its type and repr.
         hidden_params: Dotted names of those of them in which a secret was hidden; None where that is not known.
         started_by: The door: command line, notebook or a script.
         command_line: The process's arguments.
@@ -120,7 +121,7 @@ class SessionRecord:
     start: datetime = field(metadata=TIME)
     package_version: str | None = field(default=None, metadata=PLAIN)
     conf_source: str | None = None
-    extra_params: Mapping[str, Any] = field(default_factory=dict)
+    extra_params: Mapping[str, Any] = field(default_factory=dict, metadata=GIVEN)
     hidden_params: tuple[str, ...] | None = field(default=None, metadata=NAMES)
     started_by: StartedBy = field(default="script", metadata=PLAIN)
     command_line: tuple[str, ...] = field(default=(), metadata=COMMAND)
@@ -167,7 +168,7 @@ class RunRecord:
     selection: Mapping[str, Any] = field(default_factory=dict, metadata=SELECTION)
     runner: str = field(default="", metadata=PLAIN)
     runner_options: Mapping[str, Any] | None = None
-    extra_params: Mapping[str, Any] = field(default_factory=dict)
+    extra_params: Mapping[str, Any] = field(default_factory=dict, metadata=GIVEN)
     hidden_params: tuple[str, ...] | None = field(default=None, metadata=NAMES)
     status: Status = field(default=Status.RUNNING, metadata=STATUS)
     end: datetime | None = field(default=None, metadata=TIME)

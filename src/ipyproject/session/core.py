@@ -14,7 +14,8 @@ from ipyproject.context import Context, FrozenParams, build_catalog
 from ipyproject.errors import SessionError, format_error
 from ipyproject.history.facts.packages import start_installed_packages
 from ipyproject.history.facts.tracebacks import trimmed_traceback
-from ipyproject.history.values import jsonable
+from ipyproject.history.questions.project import note_store
+from ipyproject.history.values import kept
 from ipyproject.hooks import HookManager
 from ipyproject.importing import project_code_errors
 from ipyproject.interrupts import Interrupts
@@ -102,6 +103,8 @@ class SessionCore:
 
     def begin(self) -> None:
         """Open the session's record; from here on a killed process leaves it behind."""
+        if self.book.is_kept:
+            note_store(self.project, self.settings)
         self.book.open()
         git = start_code_version(self.project, self.conf_source, lambda state: self.book.describe(git=state))
         packages = start_installed_packages(self.book.packages)
@@ -201,8 +204,8 @@ class SessionCore:
         return self.masker.text(text)
 
     def as_recorded(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return values as a record holds them: secrets hidden, and what JSON can't hold by type and repr."""
-        recorded: dict[str, Any] = jsonable(self.masker.data(values))
+        """Return values as a record gives them back: secrets hidden, and what it can't hold by type and repr."""
+        recorded: dict[str, Any] = kept(self.masker.data(values))
         return recorded
 
     # -- closing

@@ -105,7 +105,9 @@ class Opening:
         masker.learn_variables(os.environ, used)
         masker.learn(self.extra_params)
         record = session_record(project, settings, config, self.extra_params, self.origin or Origin())
-        recorder = Recorder(store_location(settings), root=project.root) if self.save_on_close else NullRecorder()
+        recorder = (
+            Recorder(store_location(project, settings), root=project.root) if self.save_on_close else NullRecorder()
+        )
         return SessionBook(record, recorder, masker, memo)
 
 

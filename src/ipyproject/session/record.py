@@ -88,6 +88,11 @@ class SessionBook:
         return self._record
 
     @property
+    def is_kept(self) -> bool:
+        """Whether anything of it is kept."""
+        return self._recorder.keeps
+
+    @property
     def runs(self) -> tuple[RunRecord, ...]:
         """The runs so far, oldest first."""
         return tuple(self._runs.values())
@@ -135,7 +140,7 @@ class SessionBook:
         There may be thousands, each of which the store can find: that takes longer than all else in opening a session,
         so more than a few are taken down beside the main path.
         """
-        if self._recorder.keeps:
+        if self.is_kept:
             with self._lock:
                 if self._waiting is not None:
                     self._unmade = resolved

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field, replace
 from reprlib import repr as short_repr
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from ipyproject.bootstrap import visited_project
+from ipyproject import current
 from ipyproject.config import merge_params
 from ipyproject.errors import ProjectError, SessionError, format_error
 from ipyproject.history import Status, open_history
 from ipyproject.history.facts.packages import installed_packages
 from ipyproject.history.questions.comparison import Difference, differences
-from ipyproject.history.values import flattened, revived
+from ipyproject.history.values import flattened, is_type_and_repr
 from ipyproject.masking import is_hidden
 from ipyproject.pipeline import Selection
+from ipyproject.project import find_project, read_project
 from ipyproject.runners import make_runner
 from ipyproject.session.facade import core_of
 from ipyproject.session.origin import Origin
@@ -24,7 +25,7 @@ from ipyproject.session.provenance import code_version, runner_options
 from ipyproject.session.running import RunRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -96,47 +97,16 @@ class ReplayPlan:
         return self._with_given(self.record.extra_params)
 
     def _with_given(self, recorded: Mapping[str, Any]) -> dict[str, Any]:
-        return merge_params(revived(recorded), self.given)
-
-    def _hidden_names(self, records: Iterable[SessionRecord | RunRecord], given: Container[str]) -> list[str]:
-        """Return the dotted names of the parameters that must be given again: a secret in them was hidden."""
-        return list(
-            dict.fromkeys(
-                name
-                for record in records
-                for name, value in flattened(self._with_given(record.extra_params)).items()
-                if name not in given
-                and is_hidden((name, value))
-                and (record.hidden_params is None or name in record.hidden_params)
-            )
-        )
+        return merge_params(recorded, self.given)
 
     def check(self) -> None:
         """Check that everything can be done again.
 
         Raises:
-            SessionError: Names all secret parameters that must be given again, else the first thing that can't.
+            SessionError: Names what can't.
         """
         what = f"Session {self.record.session_id} can't be replayed"
-        given = flattened(self.given)
-        records: tuple[SessionRecord | RunRecord, ...] = (self.record, *self.runs)
-        if hidden := self._hidden_names(records, given):
-            one = len(hidden) == 1
-            raise SessionError(
-                f"{what}: the parameter{'' if one else 's'} {', '.join(map(repr, hidden))}, or a part of "
-                f"{'it, is secret and was' if one else 'each, are secret and were'} not recorded.",
-                f"Give {'it' if one else 'them'} again: --params {','.join(f'{name}=...' for name in hidden)}",
-            )
-        for record in records:
-            for name, value in flattened(self._with_given(record.extra_params)).items():
-                if name in given:
-                    continue
-                if _holds(value, _is_type_and_repr) or name.endswith(".$repr"):
-                    kept = value if isinstance(value, str) else short_repr(value)
-                    raise SessionError(
-                        f"{what}: the parameter {name.removesuffix('.$repr')!r} was kept only as {kept}.",
-                        "Give it again, as a value that JSON can hold.",
-                    )
+        self._check_parameters(what)
         for run in self.runs:
             if "own_pipeline" in run.selection:
                 raise SessionError(
@@ -148,6 +118,37 @@ class ReplayPlan:
                     f"{what}: run {run.run_id} was handed data for {', '.join(run.selection['inputs'])}.",
                     "Put the data into the catalog, and run without inputs= from then on.",
                 )
+
+    def _check_parameters(self, what: str) -> None:
+        given = flattened(self.given)
+        secret: dict[str, None] = {}  # names, in order
+        described: dict[str, str] = {}
+        records: tuple[SessionRecord | RunRecord, ...] = (self.record, *self.runs)
+        for record in records:
+            for name, value in flattened(self._with_given(record.extra_params)).items():
+                if name in given:
+                    continue
+                if is_hidden((name, value)) and (record.hidden_params is None or name in record.hidden_params):
+                    secret[name] = None
+                elif _holds(value, is_type_and_repr):
+                    described[name] = value["$repr"] if is_type_and_repr(value) else short_repr(value)
+        if not secret and not described:
+            return
+        reasons = []
+        if secret:
+            hidden = (
+                "or a part of it, is secret and was" if len(secret) == 1 else "or a part of each, are secret and were"
+            )
+            reasons.append(f"{_listed(secret)}, {hidden} not recorded")
+        if described:
+            repr_only = " and ".join(described.values())
+            reasons.append(f"{_listed(described)} {'was' if len(described) == 1 else 'were'} kept only as {repr_only}")
+        again = "them" if len(secret) + len(described) > 1 else "it"
+        raise SessionError(
+            f"{what}: {'; '.join(reasons)}.",
+            f"Give {again} again: --params {','.join(f'{name}=...' for name in (*secret, *described))}"
+            + (", as values that JSON can hold." if described else ""),
+        )
 
     @property
     def conf_source(self) -> Path | None:
@@ -187,7 +188,7 @@ class ReplayPlan:
                 with suppress(ProjectError):  # raised when the run comes to it
                     now = session.as_recorded(runner_options(make_runner(run.runner)))
                     for name, old, new in differences(run.runner_options, now):
-                        if not (_is_type_and_repr(old) and _is_type_and_repr(new) and old["$type"] == new["$type"]):
+                        if not (is_type_and_repr(old) and is_type_and_repr(new) and old["$type"] == new["$type"]):
                             yield Difference("runner", f"{run.runner.rpartition('.')[2]}.{name}", old, new)
 
     def code_differences(self) -> tuple[Difference, ...]:
@@ -304,7 +305,11 @@ def open_replay(
         SessionError: It can't be repeated, or not on this code; nothing was opened.
         ProjectError: The project can't be opened.
     """
-    with visited_project(project_path) as project, open_history(project.root) as store:
+    if project_path is None and current.has_project():
+        project = current.current_project()
+    else:
+        project = read_project(find_project(project_path))
+    with open_history(project_path) as store:
         plan = ReplayPlan.read(store, name, project, extra_params)
     if strict:
         plan.refuse_other_code()
@@ -332,8 +337,9 @@ def _holds(value: Any, is_one: Callable[[Any], bool]) -> bool:
     return any(_holds(part, is_one) for part in parts)
 
 
-def _is_type_and_repr(value: Any) -> bool:
-    return isinstance(value, dict) and value.keys() == {"$type", "$repr"}
+def _listed(names: Iterable[str]) -> str:
+    texts = [f"{name!r}" for name in names]
+    return f"the parameter{'s' if len(texts) > 1 else ''} {', '.join(texts)}"
 
 
 def _code(state: Mapping[str, Any]) -> dict[str, Any]:

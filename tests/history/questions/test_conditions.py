@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from datetime import date
+
+import numpy as np
 import pytest
 
 from ipyproject.errors import ConfigError, HistoryError
@@ -58,6 +62,29 @@ def test_in_every_store(store, five):
     assert found("nothing!=1") == []
     with pytest.raises(HistoryError, match="model.share < None can't be asked"):
         found("model.share<")
+
+
+def test_values_that_json_does_not_hold(store, five):
+    """Infinities have an order, dates that of their texts; NaN is only found; keys that are no texts have their names."""
+    values = [{"x": math.inf}, {"x": math.nan}, {"x": "inf"}, {"day": date(2026, 1, 2)}, {"lags": {1: 0.5, None: 2}}]
+    for record, value in zip(five, values, strict=True):
+        store.write([ParametersResolved(record.session_id, ParameterDocument.of(value))])
+
+    def found(*asked, **filters):
+        conditions = SessionFilter(**(filters or parameter_filter(asked)))
+        ids = [each.session_id for each in store.sessions(where=conditions)]
+        return [number for number, record in enumerate(five) if record.session_id in ids]
+
+    assert found("x=inf") == found("x=.inf") == found("x>1000") == [0, 2]
+    assert found("x<inf") == found("x=-inf") == []
+    assert found("x!=inf") == found("x=nan") == found("x=.nan") == [1]
+    assert found("day=2026-01-02") == found("day>=2026-01-01") == found("day<2026-01-10,day!=2026-01-03") == [3]
+    assert found("day>2026-01-02") == []
+    assert found("lags.1=0.5") == found("lags={1: 0.5}") == found("lags.null>1") == [4]
+    assert found(params={"lags": {1: 0.5}}) == found(params={"lags.1": np.float64(0.5)}) == [4]
+    assert found(params={"day": date(2026, 1, 2)}) == found(params={"day": np.datetime64("2026-01-02")}) == [3]
+    assert found(params={"x": math.nan}) == [1]
+    assert [store.parameters(record.session_id) for record in five[2:]] == values[2:]
 
 
 def test_in_python(make_project):

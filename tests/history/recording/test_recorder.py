@@ -22,7 +22,6 @@ from ipyproject.history.events import (
     SessionDescribed,
     SessionOpened,
 )
-from ipyproject.history.questions.project import open_for_reading
 from ipyproject.history.recording.spool import spool_of
 from ipyproject.history.values import ParameterDocument
 
@@ -118,10 +117,11 @@ def test_a_document_of_parameters_that_waits(location, a_session) -> None:
             ParametersResolved(session.session_id, ParameterDocument.of({"a": {"b": 1}, "day": date(2026, 1, 2)}))
         )
         recorder.record(SessionClosed(session.session_id, Status.COMPLETED, session.start))
-    with open_for_reading(location) as store:
+    with open_store(location) as store:
+        spool_of(location).take_in(store)
         found = store.sessions(where=SessionFilter(params={"a.b": 1, "day": date(2026, 1, 2)}))
         assert [each.session_id for each in found] == [session.session_id]
-        assert store.parameters(session.session_id)["a"] == {"b": 1}
+        assert store.parameters(session.session_id) == {"a": {"b": 1}, "day": date(2026, 1, 2)}
 
 
 def test_a_store_that_gets_locked_in_the_middle(location, live, shown, whole) -> None:
@@ -247,9 +247,9 @@ def test_an_unknown_kind_of_store(live, tmp_path, location, whole, shown) -> Non
 
 
 def test_any_value_can_be_spooled(location, live, a_session) -> None:
-    """Parameters that JSON does not hold are spooled as type and repr."""
+    """Parameters that JSON does not hold are spooled too, and come back as they do from the store."""
     location.mkdir(parents=True)
-    session = a_session(extra_params={"path": location, "nan": float("nan")})
+    session = a_session(extra_params={"path": location, "inf": float("inf"), 1: {date(2026, 1, 2): None}})
     recorder = Recorder(location)
     with pytest.warns(HistoryWarning):
         recorder.record(SessionOpened(session))
@@ -258,7 +258,9 @@ def test_any_value_can_be_spooled(location, live, a_session) -> None:
     location.rmdir()
     live(Recorder(location))
     with open_store(location) as store:
-        assert store.session(session.session_id).extra_params["nan"]["$repr"] == "nan"
+        given = store.session(session.session_id).extra_params
+        assert given.pop("path")["$repr"] == repr(location)
+        assert given == {"inf": float("inf"), 1: {date(2026, 1, 2): None}}
         assert store.facts(session.session_id)["o"]["$type"] == "type"
 
 
@@ -315,7 +317,7 @@ def test_a_file_that_is_taken_in_twice(location, live, tmp_path, shown, whole) -
         recorder.spooled.write_text(content)
         with open_store(location) as store:
             assert spool_of(location).take_in(store) == []
-            assert not spool_of(location).is_waiting()
+            assert not spool_of(location).waiting()
     assert shown(location) == whole(session)
 
 

@@ -3,18 +3,16 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from ipyproject import history
 from ipyproject.errors import HistoryError
-from ipyproject.history import HistoryWarning, Recorder, Status, open_store, process_info
-from ipyproject.history.events import SessionClosed, SessionOpened
+from ipyproject.history import HistoryWarning, Recorder, open_store, process_info
+from ipyproject.history.events import SessionOpened
 from ipyproject.history.questions.project import open_for_reading
 from ipyproject.history.recording.spool import spool_of
-from ipyproject.history.stores.idle import close_idle_store
 from ipyproject.history.stores.locations import sqlite_path, without_password
 
 
@@ -85,8 +83,8 @@ def test_how_a_location_is_shown(location, shown) -> None:
 def test_no_two_stores_share_a_spool(one, other, tmp_path) -> None:
     """What waits for one store never goes into another, also when they differ only in the query."""
     spool_of(one, root=tmp_path).write("waiting", [])
-    assert spool_of(one, root=tmp_path).is_waiting()
-    assert not spool_of(other, root=tmp_path).is_waiting()
+    assert spool_of(one, root=tmp_path).waiting()
+    assert not spool_of(other, root=tmp_path).waiting()
 
 
 @pytest.mark.parametrize(
@@ -100,7 +98,7 @@ def test_no_two_stores_share_a_spool(one, other, tmp_path) -> None:
 def test_a_new_password_is_the_same_store(before, after, tmp_path) -> None:
     """A session that could not be recorded with a wrong password is taken in with the right one."""
     spool_of(before, root=tmp_path).write("waiting", [])
-    assert spool_of(after, root=tmp_path).is_waiting()
+    assert spool_of(after, root=tmp_path).waiting()
 
 
 @pytest.mark.parametrize("wrong", ["mysql://host/db", "sqlite://x", "postgresql://me:p@ss@wo/rd?x=@h/db"])
@@ -109,8 +107,8 @@ def test_a_name_that_makes_no_sense(wrong, mended, tmp_path) -> None:
     """What was meant for it waits for whatever store the project has next, and for no other project's."""
     path = spool_of(wrong, root=tmp_path).write("waiting", [])
     assert path.is_relative_to(tmp_path / ".ipyproject")
-    assert spool_of(mended, root=tmp_path).is_waiting()
-    assert not spool_of(mended, root=tmp_path / "other").is_waiting()
+    assert spool_of(mended, root=tmp_path).waiting()
+    assert not spool_of(mended, root=tmp_path / "other").waiting()
 
 
 def test_what_any_store_may_take_is_taken_once(tmp_path, live, shown, whole) -> None:
@@ -150,28 +148,24 @@ def test_readers_make_nothing(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_readers_take_in_what_waits(location, live, whole, shown) -> None:
-    """A record that was set aside is seen by the first who asks, and in the store from then on."""
+def test_readers_leave_what_waits(location, live, whole, shown) -> None:
+    """Who asks is told how many records wait, and takes none of them in; the next session does."""
     location.mkdir(parents=True)
+    recorders = [Recorder(location) for _ in range(2)]
     with pytest.warns(HistoryWarning):
-        session = live(Recorder(location))
+        sessions = [live(recorder) for recorder in recorders]
     location.rmdir()
-    with open_for_reading(location) as store:
-        assert [each.session_id for each in store.sessions()] == [session.session_id]
-    assert shown(location) == whole(session)
-
-
-def test_readers_that_may_not_write(location, live, tmp_path) -> None:
-    """They see what the store has."""
-    session = live(Recorder(location))
-    close_idle_store()
-    with closing(sqlite3.connect(location, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        spool = spool_of(location)
-        spool.write("waiting", [SessionClosed("waiting", Status.COMPLETED, session.start)])
-        with open_for_reading(location) as store:
-            assert [each.session_id for each in store.sessions()] == [session.session_id]
-    assert spool.is_waiting()
+    spool_of(location).write(sessions[0].session_id, [], worker=True)  # which is no session more
+    before = {recorder.spooled: recorder.spooled.read_bytes() for recorder in recorders}
+    with (
+        pytest.warns(HistoryWarning, match="^2 sessions wait to be taken in by the next session that opens.$"),
+        open_for_reading(location) as store,
+    ):
+        assert store.sessions() == []
+    assert {path: path.read_bytes() for path in before} == before
+    assert not location.exists()
+    later = live(Recorder(location))
+    assert shown(location) == whole(later, *sessions[::-1])
 
 
 def test_importing_the_package_is_light() -> None:

@@ -13,7 +13,7 @@ from threading import Event
 import pytest
 
 from ipyproject.errors import HistoryError
-from ipyproject.history import Recorder, Status, open_store
+from ipyproject.history import HistoryWarning, Recorder, Status, open_store
 from ipyproject.history.events import SessionOpened
 from ipyproject.history.questions.project import open_for_reading
 from ipyproject.history.stores.idle import close_idle_store
@@ -122,8 +122,8 @@ def test_a_server_that_goes_in_the_middle(postgres, tmp_path, live, shown, whole
     assert not recorder.spooled.exists()
 
 
-def test_a_reader_takes_in_what_waits(postgres, tmp_path, live, whole) -> None:
-    """A session that was spooled is seen by the first who asks once the server is back."""
+def test_a_reader_leaves_what_waits(postgres, tmp_path, live, whole, shown) -> None:
+    """Who asks once the server is back is told that a session waits; the next session takes it in."""
     postgres.stop()
     try:
         with pytest.warns(UserWarning, match="can't be written"):
@@ -132,8 +132,13 @@ def test_a_reader_takes_in_what_waits(postgres, tmp_path, live, whole) -> None:
             open_for_reading(postgres.url, root=tmp_path)
     finally:
         postgres.start()
-    with open_for_reading(postgres.url, root=tmp_path) as store:
-        assert [each.session_id for each in store.sessions()] == [session.session_id]
+    with (
+        pytest.warns(HistoryWarning, match="^1 session waits"),
+        open_for_reading(postgres.url, root=tmp_path) as store,
+    ):
+        assert store.sessions() == []
+    later = live(Recorder(postgres.url, root=tmp_path))
+    assert shown(postgres.url) == whole(later, session)
 
 
 def test_a_server_that_falls_silent_in_the_middle(postgres, tmp_path, live, shown, whole) -> None:

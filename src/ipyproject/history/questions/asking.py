@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.errors import HistoryError
+from ipyproject.history.moments import moment
 from ipyproject.history.questions.comparison import Difference, compare_sessions
 from ipyproject.history.questions.conditions import parameter_filter
 from ipyproject.history.questions.project import open_history
@@ -28,10 +29,11 @@ from ipyproject.history.records import (
     as_document,
 )
 from ipyproject.history.stores.store import SessionFilter
+from ipyproject.history.values import jsonable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
+    from datetime import date
     from pathlib import Path
 
     import pandas as pd
@@ -96,9 +98,9 @@ class SessionHistory:
         ]
         return as_document(self.record) | {
             "runs": runs,
-            "parameters": self.parameters,
+            "parameters": jsonable(self.parameters),
             "packages": self.packages,
-            "facts": self.facts,
+            "facts": jsonable(self.facts),
             "metrics": [as_document(metric) for metric in self.metrics],
         }
 
@@ -117,8 +119,8 @@ def sessions(
     *,
     env: str | None = None,
     status: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: str | date | None = None,
+    until: str | date | None = None,
     params: Conditions | None = None,
     pipeline: str | None = None,
     project_path: str | Path | None = None,
@@ -129,15 +131,16 @@ def sessions(
         limit: How many; None for all.
         env: Of this environment.
         status: ``open``, ``completed``, ``failed`` or ``interrupted``.
-        since: Opened at this time (aware) or later.
-        until: Opened before this time (aware).
+        since: Opened at this time or later: a datetime (local time where it names no zone), a date, or a text such as
+            ``2026-01-31`` or, for an age, ``7d``.
+        until: Opened before this time.
         params: With these parameters: values, nested or by dotted names; or conditions as on the command line,
             ``"model.test_share>=0.3"`` or a list of such texts. A session without the parameter never fits.
         pipeline: With a run of this pipeline.
         project_path: A folder in the project.
 
     Raises:
-        HistoryError: The store can't be read, the status is unknown, or parameters can't be compared so.
+        HistoryError: The store can't be read, the status or a time means nothing, or parameters can't be compared so.
         ConfigError: A condition can't be read.
     """
     if status is not None and status not in {*Status}:
@@ -145,8 +148,8 @@ def sessions(
     where = SessionFilter(
         env=env,
         status=Status(status) if status is not None else None,
-        since=since,
-        until=until,
+        since=None if since is None else moment(since),
+        until=None if until is None else moment(until),
         pipeline=pipeline,
         **parameter_filter(params or {}),
     )

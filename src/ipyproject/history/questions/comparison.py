@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ipyproject.history.values import flattened, jsonable
+from ipyproject.history.values import content_hash, flattened, jsonable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -66,8 +66,16 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator
     """Yield name and both values of each entry that two mappings don't share; 1, 1.0 and True are not the same."""
     for name in dict.fromkeys((*before, *after)):
         old, new = before.get(name, ABSENT), after.get(name, ABSENT)
-        if type(old) is not type(new) or (old != new and not (old != old and new != new)):  # noqa: PLR0124  (NaN)
+        if _differ(old, new):
             yield name, old, new
+
+
+def _differ(old: Any, new: Any) -> bool:
+    if type(old) is not type(new):
+        return True
+    if isinstance(old, (list, dict, float)):
+        return content_hash(old) != content_hash(new)  # what they are made of is compared so, too, and NaN is NaN
+    return bool(old != new)
 
 
 def _session(_store: Store, record: SessionRecord) -> dict[str, Any]:

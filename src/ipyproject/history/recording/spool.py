@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import tempfile
 from contextlib import contextmanager, suppress
@@ -31,6 +32,7 @@ SUFFIX = ".jsonl"
 UNREADABLE = ".unreadable"  # is appended to the name of a file that has lines which are not ours
 ORPHAN_SECONDS = 86_400.0  # a file of a process that can't be seen from here is taken in when it is a day old
 MOST_BYTES = 2**30  # of one file; a larger one is not ours
+_OF_WORKER = re.compile(r".+-[0-9a-f]{6}-\d+")  # a file's name without its suffix
 _FLAGS = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a FIFO would wait for a writer
 
 
@@ -109,9 +111,9 @@ class Spool:
                 return path
         return None
 
-    def is_waiting(self) -> bool:
-        """Return whether there is anything to take in."""
-        return next(self._waiting(), None) is not None
+    def waiting(self) -> int:
+        """Return how many sessions are to be taken in; what their workers have told apart."""
+        return sum(_OF_WORKER.fullmatch(path.stem) is None for path in self._waiting())
 
     def take_in(self, store: Store, *, of_session: str | None = None, seconds: float = 0.3) -> list[str]:
         """Move what waits into the store: files that no more will come to, each in one transaction; then it is removed.

@@ -12,7 +12,7 @@ URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?=//)(.*)", re.DOTALL)
 SQLITE = "sqlite"
 POSTGRES = ("postgresql", "postgres")
 KINDS = "a path, sqlite:///relative/path, sqlite:////absolute/path, postgresql://..."
-MEND = "Mend SESSION_STORE in settings.py, or IPYPROJECT_SESSION_STORE."
+MEND = "Mend SESSION_STORE in settings.py, session_store in pyproject.toml, or IPYPROJECT_SESSION_STORE."
 
 
 def sqlite_path(location: str | Path, *, root: Path | None = None) -> Path | None:
@@ -64,8 +64,12 @@ def without_any_password(location: str | Path) -> str | None:
         return shown
     if shown.endswith("//..."):
         return None
-    from urllib.parse import parse_qsl, urlencode
+    from urllib.parse import unquote
 
-    query = parse_qsl(url[2].partition("?")[2], keep_blank_values=True)
-    kept = sorted((name, value) for name, value in query if not (is_secret_name(name) or name.endswith("password")))
-    return f"{shown}?{urlencode(kept)}" if kept else shown
+    query = url[2].partition("?")[2]  # not put together anew: servers' libraries read it in ways of their own
+    pieces = [each for each in query.split("&") if each and not _is_secret(unquote(each.partition("=")[0]))]
+    return f"{shown}?{'&'.join(sorted(pieces))}" if pieces else shown
+
+
+def _is_secret(name: str) -> bool:
+    return is_secret_name(name) or name.endswith("password")

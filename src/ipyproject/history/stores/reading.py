@@ -23,7 +23,7 @@ from ipyproject.history.records import (
 )
 from ipyproject.history.stores.search import SessionSearch
 from ipyproject.history.stores.store import SessionFilter, Store, UnknownRecordError
-from ipyproject.history.values import storable
+from ipyproject.history.values import revived, storable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -176,7 +176,7 @@ class SqlReading(Store):
             f"SELECT d.document FROM sessions s JOIN documents d ON d.hash = s.{column} WHERE s.session_id = ?",  # noqa: S608
             (session_id,),
         )
-        content: dict[str, Any] | None = json.loads(rows[0][0]) if rows else None
+        content: dict[str, Any] | None = revived(json.loads(rows[0][0])) if rows else None
         return content
 
     def facts(self, session_id: str) -> dict[str, Any]:
@@ -185,7 +185,7 @@ class SqlReading(Store):
             "WHERE s.session_id = ? ORDER BY f.name",
             (session_id,),
         )
-        return {name: json.loads(value) for name, value in rows}
+        return {name: revived(json.loads(value)) for name, value in rows}
 
     def metrics(self, session_id: str) -> list[MetricRecord]:
         rows = self.database.read(
