@@ -30,6 +30,8 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from ipyproject.visible import visible_lines
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -66,12 +68,14 @@ class ProjectError(Exception):
         return f"{text}\n{self.hint}" if self.hint else text
 
     def full_message(self) -> str:
-        """Return the whole message, with the notes that were added on its way, and with secrets in it hidden."""
+        """Return the whole message as it is shown: with the notes that were added on its way, secrets in it hidden."""
         from ipyproject.masking import masked_text
 
         text = f"{self.where}: {self.message}" if self.where else self.message
         notes = [shortened(note) for note in getattr(self, "__notes__", ())]
-        return "\n".join((masked_text(text), *([self.hint] if self.hint else []), *map(masked_text, notes)))
+        return visible_lines(
+            "\n".join((masked_text(text), *([self.hint] if self.hint else []), *map(masked_text, notes)))
+        )
 
     def _render_traceback_(self) -> list[str]:
         """IPython's protocol for exceptions that say themselves how they are shown."""
@@ -143,7 +147,7 @@ class Interrupted(KeyboardInterrupt):
 
     def _render_traceback_(self) -> list[str]:
         """IPython's protocol for exceptions that say themselves how they are shown."""
-        return [f"KeyboardInterrupt: {self}"]
+        return [visible_lines(f"KeyboardInterrupt: {self}")]
 
 
 def format_error(error: BaseException, most: int = 400) -> str:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipyproject.display.sessions import render_differences, render_session, render_sessions
-from ipyproject.display.tables import Table, table_html, table_text
+from ipyproject.display.tables import Table, render, table_html, table_text
 from ipyproject.history import Difference, open_history
 from ipyproject.history.questions.asking import SessionHistory
 
@@ -68,6 +68,14 @@ def test_html():
     Reader().feed(html)
     assert all("text-align: left" in style for tag, style in opened if tag in {"td", "th"})
     assert [tag for tag, _ in opened].count("td") == 4
+
+
+def test_control_characters():
+    """Nothing in a table or a paragraph can do anything to a terminal or turn the text around it; lines stay lines."""
+    shown = render("\x1b]0;x\x07", Table(("a\u202e",), [("one\ntwo\r\ud800",)], "t\x9b"))
+    assert shown.text.split() == ["\\x1b]0;x\\x07", "t\\x9b", "a\\u202e", "─" * 11, "one", "two\\r\\ud800"]
+    assert "<p>\\x1b]0;x\\x07</p>" in shown.html
+    assert "one<br>two\\r\\ud800" in shown.html
 
 
 @pytest.fixture

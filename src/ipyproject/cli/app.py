@@ -101,8 +101,9 @@ def main(package_name: str | None = None, args: Sequence[str] | None = None) -> 
 def _show_warning(warning: Warning | str, *about: Any, otherwise: Callable[..., None]) -> None:
     """Write what our own warnings say on one line; others look as they always do."""
     from ipyproject.history import HistoryWarning
+    from ipyproject.visible import visible
 
     if isinstance(warning, HistoryWarning):
-        click.echo(f"Warning: {warning}", err=True)
+        click.echo(f"Warning: {visible(str(warning))}", err=True)
     else:
         otherwise(warning, *about)

@@ -9,6 +9,7 @@ import click
 from ipyproject.errors import ProjectError, format_error
 from ipyproject.history.facts.tracebacks import trimmed_traceback
 from ipyproject.session.facade import core_of
+from ipyproject.visible import visible_lines
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -53,4 +54,4 @@ class _NodeFailedError(click.ClickException):
     def show(self, file: Any = None) -> None:
         """Write what it raised, in a few lines."""
         text = trimmed_traceback(self._error, limit_line=LIMIT_LINE, mask=core_of(self._session).masked)
-        click.echo(text, file=file, err=True)
+        click.echo(visible_lines(text), file=file, err=True)

@@ -13,6 +13,7 @@ from ipyproject.cli.options import NAMES, PARAMS, TextType, flags_of, names_in, 
 from ipyproject.config import PARAMS_HELP
 from ipyproject.display.messages import run_text
 from ipyproject.session import Origin, Session
+from ipyproject.visible import visible_lines
 
 
 def _versions_in(text: str) -> dict[str, str]:
@@ -75,10 +76,18 @@ def run(
         click.echo(run_text(session, result))
 
 
+class _Visible(logging.Formatter):
+    """Shows names and texts of the project's as they can be seen."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return visible_lines(super().format(record))
+
+
 def _log_to_stderr() -> None:
     logger = logging.getLogger("ipyproject")
     if not logger.handlers:
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
+        handler.setFormatter(_Visible("%(message)s"))
         logger.addHandler(handler)
     logger.setLevel(logging.INFO)

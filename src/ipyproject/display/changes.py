@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipyproject.display.messages import counted
-from ipyproject.display.sessions import format_value
 from ipyproject.display.tables import Rendering, Table, render
+from ipyproject.display.values import format_pair
+from ipyproject.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,8 +34,7 @@ def render_changes(session: Session, *, seconds: float) -> Rendering:
     rows = [("env", "", " -> ".join(changes.env))] if changes.env is not None else []
     rows += _named("module", changes.sources)
     rows += [
-        ("parameter", name, f"{format_value(old)} -> {format_value(new)}")
-        for name, old, new in changes.parameters[:MOST]
+        ("parameter", visible(name), " -> ".join(format_pair(old, new))) for name, old, new in changes.parameters[:MOST]
     ]
     if (more := len(changes.parameters) - MOST) > 0:
         rows.append(("parameters", f"and {more} more", ""))
@@ -59,6 +59,6 @@ def _named(kind: str, names: NameChanges) -> list[tuple[str, str, str]]:
 
 
 def _listed(names: Iterable[str]) -> str:
-    names = list(names)
+    names = [visible(name) for name in names]
     more = f", and {len(names) - MOST} more" if len(names) > MOST else ""
     return ", ".join(names[:MOST]) + more

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ipyproject.visible import visible
+
 if TYPE_CHECKING:
     from ipyproject.session import RunResult, Session
 
@@ -19,8 +21,9 @@ def opened_text(session: Session, *, seconds: float) -> str:
     nodes = len({node.name for pipeline in pipelines.values() for node in pipeline})
     named = sum(name != "__default__" for name in pipelines)
     datasets = len(session.load_context().catalog.dataset_names())
+    about = visible(f"{session.project.project_name} ({session.env})")
     return (
-        f"{session.project.project_name} ({session.env}): {counted(named, 'pipeline')}, {counted(nodes, 'node')}, "
+        f"{about}: {counted(named, 'pipeline')}, {counted(nodes, 'node')}, "
         f"{counted(datasets, 'dataset')}, opened in {seconds * 1000:.0f} ms.\n"
         f"session, context, catalog and pipelines are ready; session {session.session_id}."
     )
@@ -28,7 +31,7 @@ def opened_text(session: Session, *, seconds: float) -> str:
 
 def run_text(session: Session, result: RunResult) -> str:
     """Say what a run did: a line per node, then the outputs."""
-    outputs = ", ".join(result) or "nothing"
+    outputs = visible(", ".join(result)) or "nothing"
     return (
         f"Completed {counted(len(result.nodes), 'node')} in {result.duration:.2f} s. Outputs: {outputs}.\n"
         f"Session {session.session_id}, run {result.run_id}."

@@ -6,18 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 from ipyproject.display.messages import counted
 from ipyproject.display.tables import Rendering, Table, render
+from ipyproject.display.values import format_pair, format_value, local_time, params_in_short
+from ipyproject.errors import shortened
+from ipyproject.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
-    from ipyproject.history import NodeRecord, RunRecord, SessionRecord
+    from ipyproject.history import ErrorRecord, NodeRecord, RunRecord, SessionRecord
     from ipyproject.history.questions.asking import SessionHistory
     from ipyproject.history.questions.comparison import Difference
     from ipyproject.session import Replay, Session
 
 NONE = "-"
 SHORT_HASH = 12  # characters
+MOST_RUNS = 8
+MOST_ERROR = 1000  # characters
 
 
 def render_sessions(sessions: Sequence[tuple[SessionRecord, Sequence[RunRecord]]]) -> Rendering:
@@ -28,10 +32,10 @@ def render_sessions(sessions: Sequence[tuple[SessionRecord, Sequence[RunRecord]]
         (
             record.session_id,
             local_time(record.start),
-            record.env,
+            visible(record.env),
             record.started_by,
             record.status,
-            ", ".join(_run_in_short(run) for run in runs) or NONE,
+            _runs_in_short(runs) or NONE,
             params_in_short(record.extra_params) or NONE,
         )
         for record, runs in sessions
@@ -46,11 +50,15 @@ def render_session(session: SessionHistory) -> Rendering:
     parts: list[Table | str] = [Table(("session", session.record.session_id), _session_rows(session.record))]
     logged = {**session.facts, **{metric.name: metric.value for metric in session.metrics}}
     if logged:
-        parts.append(Table(("logged", "value"), [(name, format_value(value)) for name, value in logged.items()]))
+        parts.append(
+            Table(("logged", "value"), [(visible(name), format_value(value)) for name, value in logged.items()])
+        )
     for run in session.runs:
         parts.append(_run_title(run))
         if nodes := session.nodes[run.run_id]:
-            rows = [(node.name, node.status, f"{node.duration * 1000:.1f} ms", _outputs(node)) for node in nodes]
+            rows = [
+                (visible(node.name), node.status, f"{node.duration * 1000:.1f} ms", _outputs(node)) for node in nodes
+            ]
             parts.append(Table(("node", "status", "time", "wrote"), rows))
     return render(*parts)
 
@@ -74,51 +82,27 @@ def render_replay(replay: Replay[Session]) -> Rendering:
 
 def render_values(headers: tuple[str, str], values: Mapping[str, Any]) -> Rendering:
     """Names and values, one below the other."""
-    return render(Table(headers, [(name, format_value(value)) for name, value in values.items()]))
-
-
-def format_value(value: Any) -> str:
-    """A value as a short text; texts stand as they are."""
-    if isinstance(value, dict) and value.keys() == {"$type", "$repr"}:
-        return str(value["$repr"])
-    return value if isinstance(value, str) else f"{value:.4g}" if isinstance(value, float) else repr(value)
-
-
-def local_time(moment: datetime) -> str:
-    """A moment in the reader's own time zone, to the second."""
-    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
-
-
-def params_in_short(params: Mapping[str, Any], prefix: str = "") -> str:
-    """Nested parameters as ``a.b=1, c=x``."""
-    parts = []
-    for key, value in params.items():
-        if isinstance(value, dict) and value and value.keys() != {"$type", "$repr"}:
-            parts.append(params_in_short(value, f"{prefix}{key}."))
-        else:
-            text = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else format_value(value)
-            parts.append(f"{prefix}{key}={text}")
-    return ", ".join(parts)
+    return render(Table(headers, [(visible(name), format_value(value)) for name, value in values.items()]))
 
 
 def _difference_table(differences: Sequence[Difference], before: str, after: str) -> Table:
-    rows = [
-        (each.section, each.name, _difference_side(each, each.before), _difference_side(each, each.after))
-        for each in differences
-    ]
+    rows = [(each.section, visible(each.name), *_difference_sides(each)) for each in differences]
     return Table(("section", "name", before, after), rows, whole=frozenset({"section"}))
 
 
-def _difference_side(difference: Difference, value: Any) -> str:
+def _difference_sides(difference: Difference) -> tuple[str, str]:
+    sides = difference.before, difference.after
     if difference.section == "timings":
-        return f"{value * 1000:.1f} ms" if isinstance(value, float) else format_value(value)
-    is_hash = difference.section == "configuration" or difference.name in {"commit", "diff_hash"}
-    return format_value(value)[:SHORT_HASH] if is_hash else format_value(value)
+        before, after = (f"{side * 1000:.1f} ms" if isinstance(side, float) else format_value(side) for side in sides)
+        return before, after
+    before, after = format_pair(*sides)
+    if difference.section == "configuration" or difference.name in {"commit", "diff_hash"}:
+        return before[:SHORT_HASH], after[:SHORT_HASH]
+    return before, after
 
 
 def _session_rows(record: SessionRecord) -> list[tuple[str, str]]:
     ended = f"{record.status} at {local_time(record.end)}" if record.end is not None else str(record.status)
-    failed = f"{record.exception.type}: {record.exception.message}" if record.exception is not None else ""
     flags = record.invocation.get("flags", {})
     given = {name: flag["value"] for name, flag in flags.items() if flag["source"] != "default"}
     rows = {
@@ -129,7 +113,6 @@ def _session_rows(record: SessionRecord) -> list[tuple[str, str]]:
         "replay of": record.replay_of or "",
         "started": local_time(record.start),
         "ended": ended,
-        "exception": failed,
         "by": f"{record.started_by}, {record.user}@{record.host}, pid {record.pid}",
         "line": str(record.invocation.get("line", "")),
         "notebook": str(record.invocation.get("notebook") or ""),
@@ -140,18 +123,25 @@ def _session_rows(record: SessionRecord) -> list[tuple[str, str]]:
         "environment": params_in_short(record.environment),
         "python": f"{record.python} on {record.platform}",
     }
-    return [(name, text) for name, text in rows.items() if text]
+    shown = {name: visible(text) for name, text in rows.items()}
+    if record.exception is not None:
+        shown["exception"] = _error(record.exception)
+    return [(name, text) for name, text in shown.items() if text]
+
+
+def _error(error: ErrorRecord) -> str:
+    return shortened(f"{error.type}: {error.message}", MOST_ERROR)
 
 
 def _run_title(run: RunRecord) -> str:
     seconds = f" in {max(0.0, (run.end - run.start).total_seconds()):.2f} s" if run.end is not None else ""
     extra = f", with {params_in_short(run.extra_params)}" if run.extra_params else ""
-    failed = f"\n{run.exception.type}: {run.exception.message}" if run.exception is not None else ""
+    failed = f"\n{_error(run.exception)}" if run.exception is not None else ""
     return f"run {run.run_id}: {run.status}{seconds}\n{params_in_short(run.selection)}{extra}{failed}"
 
 
 def _outputs(node: NodeRecord) -> str:
-    return ", ".join(f"{name} ({_size(facts)})" for name, facts in node.outputs.items()) or NONE
+    return ", ".join(f"{visible(name)} ({visible(_size(facts))})" for name, facts in node.outputs.items()) or NONE
 
 
 def _size(summary: Mapping[str, Any]) -> str:
@@ -159,7 +149,12 @@ def _size(summary: Mapping[str, Any]) -> str:
     return f"{summary.get('type', '?')} {shape}".strip()
 
 
+def _runs_in_short(runs: Sequence[RunRecord]) -> str:
+    more = f", and {len(runs) - MOST_RUNS} more" if len(runs) > MOST_RUNS else ""
+    return ", ".join(map(_run_in_short, runs[:MOST_RUNS])) + more
+
+
 def _run_in_short(run: RunRecord) -> str:
     name = run.selection.get("pipeline") or "own pipeline"
-    name = " + ".join(name) if isinstance(name, list) else name
-    return str(name) if run.status == "completed" else f"{name} ({run.status})"
+    name = format_value(" + ".join(map(str, name)) if isinstance(name, list) else name)
+    return name if run.status == "completed" else f"{name} ({run.status})"

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from ipyproject.visible import visible
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -34,7 +36,7 @@ class Table:
     """
 
     headers: tuple[str, ...]
-    rows: Sequence[tuple[str, ...]]
+    rows: Sequence[Sequence[str]]
     title: str = ""
     expendable: tuple[str, ...] = ()
     whole: frozenset[str] = frozenset()
@@ -56,14 +58,9 @@ class Rendering:
 
 def render(*parts: Table | str) -> Rendering:
     """Return tables and paragraphs, one below the other, as text and as HTML."""
-    text = "\n\n".join(part if isinstance(part, str) else table_text(part) for part in parts)
+    text = "\n\n".join(visible(part, keep="\n") if isinstance(part, str) else table_text(part) for part in parts)
     html = "".join(f"<p>{_lines(part)}</p>" if isinstance(part, str) else table_html(part) for part in parts)
-    return Rendering(_encodable(text), _encodable(html))
-
-
-def _encodable(text: str) -> str:
-    """A text that can be sent and printed: half of a character pair, which no encoding takes, becomes ``?``."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return Rendering(text, html)
 
 
 def table_text(table: Table, width: int | None = None) -> str:
@@ -81,6 +78,7 @@ def table_text(table: Table, width: int | None = None) -> str:
 
     random.setstate(state)
     width = width or terminal_width()
+    table = _visible(table)
     shown = _fitting(table, width)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     lines_fit = "─".encode(encoding, "ignore") != b""
@@ -105,6 +103,15 @@ def table_text(table: Table, width: int | None = None) -> str:
     console.print(rich_table)
     lines = "\n".join(line.rstrip() for line in written.getvalue().splitlines()).strip("\n")
     return f"{table.title}\n{lines}" if table.title else lines
+
+
+def _visible(table: Table) -> Table:
+    def lines(texts: Sequence[str]) -> tuple[str, ...]:
+        return tuple(visible(text, keep="\n") for text in texts)
+
+    [title] = lines([table.title])
+    expendable, whole = lines(table.expendable), frozenset(lines([*table.whole]))
+    return Table(lines(table.headers), [*map(lines, table.rows)], title, expendable, whole)
 
 
 def _fitting(table: Table, width: int) -> list[int]:
@@ -150,4 +157,4 @@ def terminal_width() -> int:
 
 
 def _lines(text: str) -> str:
-    return escape(text).replace("\n", "<br>")
+    return escape(visible(text, keep="\n")).replace("\n", "<br>")

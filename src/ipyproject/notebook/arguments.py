@@ -6,6 +6,8 @@ import re
 
 from IPython.core.error import UsageError
 
+from ipyproject.visible import visible
+
 _TOKEN = re.compile(r"""(?:[^\s"']|"[^"]*"|'[^']*')+""")
 _QUOTED = re.compile(r"""(?P<option>--?[\w-]+=)?(?P<quote>["'])(?P<text>(?:(?!(?P=quote)).)*)(?P=quote)""")
 _QUOTED_PART = re.compile(r""""([^"]*)"|'([^']*)'""")
@@ -45,4 +47,4 @@ def split_line(line: str, *, keep_quotes_of: tuple[str, ...] = ()) -> list[str]:
 
 def _check_gap(gap: str) -> None:
     if gap.strip():
-        raise UsageError(f"A quote is not closed: {gap.strip()}")
+        raise UsageError(f"A quote is not closed: {visible(gap.strip())}")

@@ -11,6 +11,7 @@ from ipyproject.display.sessions import render_differences, render_session, rend
 from ipyproject.history import SessionFilter, SessionHistory, Status, compare_sessions, moment, open_history
 from ipyproject.history.questions.conditions import parameter_filter
 from ipyproject.notebook.arguments import split_line
+from ipyproject.visible import visible
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -31,7 +32,7 @@ class _Parser(ArgumentParser):
         Raises:
             UsageError: Always.
         """
-        raise UsageError(f"{message}\n{self.format_usage().strip()}")
+        raise UsageError(f"{visible(message)}\n{self.format_usage().strip()}")
 
 
 def read_line(line: str) -> Namespace:

@@ -22,6 +22,7 @@ from ipyproject.interrupts import Interrupts
 from ipyproject.pipeline import PipelineRegistry, load_pipelines
 from ipyproject.session.at_exit import fatal_error
 from ipyproject.session.provenance import start_code_version
+from ipyproject.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Mapping
@@ -249,7 +250,7 @@ class SessionCore:
                     _logger.warning(
                         "Closing session %s: a step failed and the rest went on: %s",
                         self.session_id,
-                        self.masked(format_error(failure)),
+                        visible(self.masked(format_error(failure))),
                     )
                     # The traceback is that of a hook, through our code: for those who look for it.
                     _logger.debug("The failed step: %s", trimmed_traceback(failure, mask=self.masked))

@@ -23,6 +23,7 @@ from ipyproject.session.facade import core_of
 from ipyproject.session.origin import Origin
 from ipyproject.session.provenance import code_version, runner_options
 from ipyproject.session.running import RunRequest
+from ipyproject.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -266,7 +267,7 @@ class Replay(Generic[S]):
                 if not began or run.status is not Status.FAILED or run is self.plan.runs[-1]:
                     raise
                 self.failures.append(error)
-                told = core.masked(format_error(error))
+                told = visible(core.masked(format_error(error)))
                 _logger.warning("Run %s failed again, as when it was recorded: %s", run.run_id, told)
         return self
 

@@ -17,6 +17,7 @@ from ipyproject.runners import NodeOutcome, RunListener, make_runner
 from ipyproject.session.provenance import runner_options, summarize
 from ipyproject.session.record import SessionBook, status_of
 from ipyproject.session.result import RunResult
+from ipyproject.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -118,7 +119,7 @@ class RunRequest:
         except BaseException as error:
             book.run_ended(run_id, error)
             if isinstance(error, KeyboardInterrupt):
-                _logger.warning("Run %s was interrupted %s.", run_id, collector.interrupted_in())
+                _logger.warning("Run %s was interrupted %s.", run_id, visible(collector.interrupted_in()))
             hooks.call("on_pipeline_error", error=error, **about)
             raise
         record = book.run_ended(run_id, None)

@@ -16,6 +16,7 @@ from ipyproject.history.stores.locations import MEND, URL, without_any_password
 from ipyproject.history.stores.opening import open_store
 from ipyproject.history.stores.store import HistoryWarning
 from ipyproject.project import METADATA_FILE, TABLE, Place, find_project, read_place
+from ipyproject.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +55,7 @@ def note_store(project: Project, settings: Settings) -> None:
     except (OSError, ValueError) as error:
         if said is not None:
             warnings.warn(
-                f"It can't be noted where sessions are ({error}), for those who look at them: "
+                f"It can't be noted where sessions are ({visible(str(error))}), for those who look at them: "
                 "say it in pyproject.toml, by session_store.",
                 HistoryWarning,
                 stacklevel=2,

@@ -18,6 +18,7 @@ from ipyproject.history.stores.idle import keep_idle_store, take_idle_store
 from ipyproject.history.stores.locations import without_password
 from ipyproject.history.stores.opening import open_store
 from ipyproject.history.stores.store import HistoryWarning, StoreBusyError, StoreLostError
+from ipyproject.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -246,7 +247,7 @@ class Recorder(NullRecorder):
 
     def _warn(self) -> None:
         while self._notices:
-            notice = self._notices.pop(0)
+            notice = visible(self._notices.pop(0))
             try:
                 warnings.warn(notice, HistoryWarning, stacklevel=4)
             except HistoryWarning:  # a filter has made it an error: what is recorded never breaks what is done
