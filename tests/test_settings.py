@@ -75,3 +75,21 @@ def test_broken_module(make_project, text, message):
     """A settings.py that does not work is said with its own file and line."""
     with pytest.raises(ProjectCodeError, match=message):
         settings_of(make_project, text)
+
+
+def test_two_stores(make_project):
+    """The store of sessions is said in one place; the same one may be said in both."""
+    project = make_project(
+        {
+            "pyproject.toml": "[tool.ipyproject]\nsession_store = 'a.db'",
+            "src/shop/settings.py": "SESSION_STORE = 'postgresql://me:hunter2-hunter2@host/db'",
+        }
+    )
+    with pytest.raises(SettingsError) as refused:
+        project.open()
+    assert str(refused.value) == (
+        "src/shop/settings.py: SESSION_STORE is another store than session_store in pyproject.toml.\nKeep one of them."
+    )
+    project.write({"src/shop/settings.py": "SESSION_STORE = 'a.db'"})
+    with project.open():
+        assert (project.root / "a.db").is_file()

@@ -90,6 +90,17 @@ def configure_project(package_name: str) -> Project:
     Raises:
         ProjectError: There is no such package, or its settings are broken.
     """
+    project = installed_project(package_name)
+    make_current(project)
+    return project
+
+
+def installed_project(package_name: str) -> Project:
+    """Return what is known of an installed project before any code of it is executed; see `configure_project`.
+
+    Raises:
+        ProjectNotFoundError: There is no such package.
+    """
     with project_code_errors(f"looking for {package_name}"):
         spec = importlib.util.find_spec(package_name)
     if spec is None:
@@ -98,7 +109,7 @@ def configure_project(package_name: str) -> Project:
         )
     root, folders = working_directory(), [Path(each) for each in spec.submodule_search_locations or ()]
     beside = root / CONF_FOLDER
-    project = Project(
+    return Project(
         root=root,
         package_name=package_name,
         project_name=package_name,
@@ -108,8 +119,6 @@ def configure_project(package_name: str) -> Project:
             (each for each in (beside, *(folder / CONF_FOLDER for folder in folders)) if each.is_dir()), beside
         ),
     )
-    make_current(project)
-    return project
 
 
 class unchanged_on_failure:  # noqa: N801  (used as a function)

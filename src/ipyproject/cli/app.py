@@ -89,9 +89,10 @@ def main(package_name: str | None = None, args: Sequence[str] | None = None) -> 
         warnings.showwarning = lambda warning, *about: _show_warning(warning, *about, otherwise=show)
         try:
             if package_name is not None:
-                from ipyproject.bootstrap import configure_project
+                from ipyproject import current
+                from ipyproject.bootstrap import installed_project
 
-                configure_project(package_name)
+                current.set_project(installed_project(package_name))  # its settings are read when a session opens
             app.main(args=list(args) if args is not None else None, prog_name=package_name or "ipyproject")
         except ProjectError as error:
             click.echo(f"Error: {error.full_message()}", err=True)
