@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ipyproject.errors import MetadataError, ProjectNotFoundError
-from ipyproject.project import find_project, read_place, read_project
+from ipyproject.project import find_project, read_metadata, read_project
 
 
 def write(root, toml, packages=("src/shop",)):
@@ -191,9 +191,9 @@ def test_a_package_that_is_gone(tmp_path):
 def test_the_store(tmp_path):
     """pyproject.toml may say where sessions are recorded; a misspelt key is refused, as others are."""
     root = write(tmp_path, '[tool.ipyproject]\nsession_store = "records/all.db"')
-    assert read_project(root).session_store == read_place(root).session_store == "records/all.db"
+    assert read_project(root).session_store == read_metadata(root).session_store == "records/all.db"
     (root / "pyproject.toml").write_text('[tool.ipyproject]\nsession_stroe = "records/all.db"')
-    for read in (read_project, read_place):
+    for read in (read_project, read_metadata):
         with pytest.raises(MetadataError, match="unknown key 'session_stroe'.*\nDid you mean 'session_store'?"):
             read(root)
 
@@ -212,5 +212,5 @@ def test_the_store(tmp_path):
 def test_the_place_of_a_project_without_its_package(tmp_path, toml, packages, name):
     """To look at a project's sessions its package need not be there; its name is known where anything tells it."""
     root = write(tmp_path, toml, packages)
-    place = read_place(root)
-    assert (place.root, place.project_name, place.session_store) == (root, name, None)
+    found = read_metadata(root)
+    assert (found.root, found.project_name, found.session_store) == (root, name, None)

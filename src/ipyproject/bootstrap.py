@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +24,6 @@ from ipyproject.project import (
 from ipyproject.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import ModuleType, TracebackType
 
 

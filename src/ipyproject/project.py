@@ -48,7 +48,7 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Metadata:
     """What looking at a project's sessions needs to know of it; its package may be missing or broken.
 
     Attributes:
@@ -138,7 +138,7 @@ def read_project(root: Path) -> Project:
         MetadataError: The file is broken, a key is unknown or of the wrong type, or the package can't be told.
     """
     file = root / METADATA_FILE
-    table, distribution = _metadata(file)
+    table, distribution = _table_and_name(file)
     source_dir = _source_dir(root, table, file)
     package_name = table.get("package_name") or _only_package(source_dir, distribution, file)
     _check_name(package_name, file)
@@ -162,7 +162,7 @@ def read_project(root: Path) -> Project:
     )
 
 
-def read_place(root: Path) -> Place:
+def read_metadata(root: Path) -> Metadata:
     """Read as much of a project's metadata as looking at its sessions needs; nothing is executed.
 
     Args:
@@ -172,21 +172,21 @@ def read_place(root: Path) -> Place:
         MetadataError: The file is broken, or a key is unknown or of the wrong type.
     """
     file = root / METADATA_FILE
-    table, distribution = _metadata(file)
+    table, distribution = _table_and_name(file)
     name = table.get("project_name") or distribution or table.get("package_name")
     if name is None:
         with suppress(MetadataError):
             name = _only_package(_source_dir(root, table, file), distribution, file)
-    return Place(root, name, table.get("session_store"))
+    return Metadata(root, name, table.get("session_store"))
 
 
-def _metadata(file: Path) -> tuple[dict[str, Any], str | None]:
+def _table_and_name(file: Path) -> tuple[dict[str, Any], str | None]:
     """Return our table, checked, and the name of the distribution."""
     content = read_toml(file)
     table = _table(content) or {}
     _check_keys(table, file)
-    metadata = content.get("project")
-    distribution = metadata.get("name") if isinstance(metadata, dict) else None
+    of_project = content.get("project")
+    distribution = of_project.get("name") if isinstance(of_project, dict) else None
     return table, str(distribution) if distribution else None
 
 

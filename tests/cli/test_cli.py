@@ -169,12 +169,9 @@ def test_mistakes(make_project, tmp_path, case):
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="modes say nothing on Windows")
-@pytest.mark.parametrize(
-    "command",
-    [["run"], ["sessions", "list"], ["sessions", "show"], ["sessions", "prune", "--keep-last", "9"], ["replay"]],
-)
+@pytest.mark.parametrize("command", [["run"], ["replay"]])
 def test_a_project_that_others_can_change(make_project, tmp_path, command):
-    """No command executes anything of it, found or named, without --trust; that is on record."""
+    """No command executes anything of it, found or named, without --trust; that is on record. Looking executes nothing."""
     project = make_project(
         {"src/shop/settings.py": "from pathlib import Path\nPath(__file__).parents[3].joinpath('mark').touch()\n"}
     )
@@ -184,6 +181,7 @@ def test_a_project_that_others_can_change(make_project, tmp_path, command):
         assert (done.returncode, done.stdout) == (1, "")
         assert re.match(rf"Error: {project.root} can be written by everybody \(mode 0777\): .*\n.*--trust", done.stderr)
         assert len(done.stderr.splitlines()) == 2
+    assert ipyproject("sessions", "list", cwd=project.root).returncode == 0
     assert not (tmp_path / "mark").exists()
     assert ipyproject("run", "--trust", cwd=project.root / "conf").returncode == 0
     done = ipyproject(*command, "--trust", cwd=project.root / "conf")

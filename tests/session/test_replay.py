@@ -151,7 +151,7 @@ def test_all_that_must_be_given_again(make_project):
     with pytest.raises(SessionError) as refused:
         Session.replay("latest", project.root)
     assert refused.value.message.endswith(
-        " can't be replayed: the parameters 'db.password', 'token', or parts of them, are secret and were not recorded; "
+        " can't be replayed: the parameters 'db.password', 'token', or a part of each, are secret and were not recorded; "
         "the parameter 'many' was kept only as {1, 2}."
     )
     assert refused.value.hint == (

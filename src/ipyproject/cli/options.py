@@ -47,18 +47,21 @@ PARAMS = TextType("KEY=VALUE,...", parse_params)
 NAMES = TextType("NAME,...", names_in)
 
 
-def project_option(command: Command) -> Command:
+project_option = click.option(
+    "--project",
+    "project_path",
+    type=click.Path(path_type=Path),
+    help="A folder in the project. Default: the project found upward from the working directory.",
+)
+
+
+def trusted_project_option(command: Command) -> Command:
     """Add the options that say which project is meant, and refuse one that others can change unless it is trusted.
 
-    Every command executes code of the project, to list its sessions too: ``settings.py`` says where they are.
+    For the commands that execute code of it.
     """
 
-    @click.option(
-        "--project",
-        "project_path",
-        type=click.Path(path_type=Path),
-        help="A folder in the project. Default: the project found upward from the working directory.",
-    )
+    @project_option
     @click.option("--trust", is_flag=True, help="Open the project although others can change what it executes.")
     @wraps(command)
     def checked(*args: Any, project_path: Path | None, trust: bool, **options: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ipyproject.cli.failures import nodes_lines_only
-from ipyproject.cli.options import PARAMS, flags_of, project_option
+from ipyproject.cli.options import PARAMS, flags_of, trusted_project_option
 from ipyproject.display.messages import run_text
 from ipyproject.display.sessions import render_replay
 from ipyproject.session import Origin, Session, open_replay
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("replay")
-@project_option
+@trusted_project_option
 @click.argument("session_id", metavar="ID", default="latest")
 @click.option("--params", type=PARAMS, help="Parameters that differ this time.")
 @click.option("--strict", is_flag=True, help="Refuse when the code differs.")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ipyproject.cli.failures import nodes_lines_only
-from ipyproject.cli.options import NAMES, PARAMS, TextType, flags_of, names_in, project_option
+from ipyproject.cli.options import NAMES, PARAMS, TextType, flags_of, names_in, trusted_project_option
 from ipyproject.config import PARAMS_HELP
 from ipyproject.display.messages import run_text
 from ipyproject.session import Origin, Session
@@ -25,7 +25,7 @@ def _versions_in(text: str) -> dict[str, str]:
 
 
 @click.command()
-@project_option
+@trusted_project_option
 @click.option("-e", "--env", help="Environment, a folder under conf/. Default: IPYPROJECT_ENV, the project's default.")
 @click.option("-p", "--pipeline", default="__default__", help="Name of the pipeline. Default: all of them.")
 @click.option("--params", type=PARAMS, help=f"Extra parameters. {PARAMS_HELP}")

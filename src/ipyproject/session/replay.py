@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from reprlib import repr as short_repr
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from ipyproject import current
+from ipyproject.bootstrap import found_project
 from ipyproject.config import merge_params
 from ipyproject.errors import ProjectError, SessionError, format_error
 from ipyproject.history import Status, open_history
@@ -17,7 +17,6 @@ from ipyproject.history.questions.comparison import Difference, differences
 from ipyproject.history.values import flattened, is_type_and_repr
 from ipyproject.masking import is_hidden
 from ipyproject.pipeline import Selection
-from ipyproject.project import find_project, read_project
 from ipyproject.runners import make_runner
 from ipyproject.session.facade import core_of
 from ipyproject.session.origin import Origin
@@ -306,10 +305,7 @@ def open_replay(
         SessionError: It can't be repeated, or not on this code; nothing was opened.
         ProjectError: The project can't be opened.
     """
-    if project_path is None and current.has_project():
-        project = current.current_project()
-    else:
-        project = read_project(find_project(project_path))
+    project = found_project(project_path, trust=project_path is not None)
     with open_history(project_path) as store:
         plan = ReplayPlan.read(store, name, project, extra_params)
     if strict:

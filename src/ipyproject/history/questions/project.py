@@ -15,7 +15,7 @@ from ipyproject.history.stores.folders import PRIVATE_FOLDER, make_private_folde
 from ipyproject.history.stores.locations import MEND, URL, without_any_password
 from ipyproject.history.stores.opening import open_store
 from ipyproject.history.stores.store import HistoryWarning
-from ipyproject.project import METADATA_FILE, TABLE, Place, find_project, read_place
+from ipyproject.project import METADATA_FILE, TABLE, Metadata, find_project, read_metadata
 from ipyproject.visible import visible
 
 if TYPE_CHECKING:
@@ -101,19 +101,19 @@ def open_history(project_path: str | Path | None = None, *, deleting: bool = Fal
         ProjectError: There is no such project, or its ``pyproject.toml`` is broken.
         HistoryError: The store can't be opened.
     """
-    place = _place(project_path)
-    location, is_noted = _location(place)
-    if location != DEFAULT_STORE and place.project_name is None:
+    metadata = _metadata(project_path)
+    location, is_noted = _location(metadata)
+    if location != DEFAULT_STORE and metadata.project_name is None:
         raise MetadataError(
-            f"{place.root / METADATA_FILE}: the project has no name, and no package that tells it: other projects may "
-            f"have sessions in its store, too.",
+            f"{metadata.root / METADATA_FILE}: the project has no name, and no package that tells it: "
+            "other projects may have sessions in its store, too.",
             f"Set project_name under [tool.{TABLE}].",
         )
     try:
         store: Store = (
-            open_store(location, root=place.root, create=False)
+            open_store(location, root=metadata.root, create=False)
             if deleting
-            else open_for_reading(location, root=place.root)
+            else open_for_reading(location, root=metadata.root)
         )
     except HistoryError as error:
         if is_noted and URL.fullmatch(location):
@@ -124,7 +124,7 @@ def open_history(project_path: str | Path | None = None, *, deleting: bool = Fal
         raise
     with store:
         if location != DEFAULT_STORE:  # a store of its own keeps its sessions even when the project is renamed
-            store.project = place.project_name
+            store.project = metadata.project_name
         yield store
 
 
@@ -146,18 +146,18 @@ def open_for_reading(location: str | Path, *, root: Path | None = None) -> Store
     return store
 
 
-def _place(project_path: str | Path | None) -> Place:
+def _metadata(project_path: str | Path | None) -> Metadata:
     if project_path is None and current.has_project():
         project = current.current_project()
-        return Place(project.root, project.project_name, project.session_store)
-    return read_place(find_project(project_path))
+        return Metadata(project.root, project.project_name, project.session_store)
+    return read_metadata(find_project(project_path))
 
 
-def _location(place: Place) -> tuple[str, bool]:
+def _location(metadata: Metadata) -> tuple[str, bool]:
     """Return where a project's sessions are, and whether that is known from a note."""
-    if said := os.environ.get(STORE_VARIABLE) or place.session_store:
+    if said := os.environ.get(STORE_VARIABLE) or metadata.session_store:
         return said, False
-    note = place.root / NOTE
+    note = metadata.root / NOTE
     try:
         noted = _read(note)
     except OSError as error:
