@@ -22,6 +22,7 @@ from ipyproject.config import PARAMS_HELP, parse_params
 from ipyproject.errors import ProjectError, SessionError
 from ipyproject.notebook.arguments import split_line
 from ipyproject.notebook.imported import ImportWatch
+from ipyproject.visible import visible_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -187,7 +188,7 @@ class ProjectMagics(Magics):
 
         def say(*_: object) -> None:
             self._forget_announcement()
-            print(text)  # noqa: T201
+            print(visible_lines(text))  # noqa: T201
 
         self._forget_announcement()
         self._announcement = say
