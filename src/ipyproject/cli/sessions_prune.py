@@ -27,7 +27,7 @@ def prune_sessions(
     """Delete old sessions; with both options those that neither keeps. Open ones are never deleted."""
     if keep_last is None and older_than is None:
         raise click.UsageError("Say what to keep: --keep-last 100, --older-than 30d, or both.")
-    with open_history(project_path, deleting=True) as store:
+    with open_history(project_path, deleting=not dry_run) as store:
         doomed = store.prunable(keep_last=keep_last, older_than=older_than)
         if not dry_run:
             store.delete(doomed)
