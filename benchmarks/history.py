@@ -42,7 +42,7 @@ from ipyproject.history.events import (
     SessionClosed,
     SessionOpened,
 )
-from ipyproject.history.stores.store import Comparison
+from ipyproject.history.stores.search import Comparison
 from ipyproject.history.values import ParameterDocument
 from ipyproject.testing import FILES
 

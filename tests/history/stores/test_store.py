@@ -24,7 +24,7 @@ from ipyproject.history.events import (
     SessionDescribed,
     SessionOpened,
 )
-from ipyproject.history.stores.store import UnknownRecordError
+from ipyproject.history.stores.failures import UnknownRecordError
 from ipyproject.history.values import ParameterDocument
 
 
