@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ipyproject.history import Status, open_store
-from ipyproject.history.recording.spool import spool_of
 from ipyproject.history.recording.pulse import FLUSH_SECONDS
+from ipyproject.history.recording.spool import spool_of
 
 SESSIONS = """
 def tell(*words):

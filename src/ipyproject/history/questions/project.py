@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ipyproject import current
 from ipyproject.bootstrap import visited_project
-from ipyproject.errors import HistoryError, ProjectCodeError, SettingsError
+from ipyproject.errors import ProjectCodeError, SettingsError
 from ipyproject.history.recording.spool import spool_of
 from ipyproject.history.stores.failures import HistoryWarning
 from ipyproject.history.stores.opening import open_store

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ipyproject.history.facts.process import host_name, is_gone, process_token
+from ipyproject.history.facts.process import Liveness, liveness
 
 if TYPE_CHECKING:
     from ipyproject.history.records import SessionRecord
@@ -23,17 +23,7 @@ def has_ended(record: SessionRecord, seen: datetime) -> bool:
         record: As it was opened.
         seen: When its process said last that it is there (aware).
     """
-    lives = _lives(record.host, record.pid, record.process)
-    return datetime.now(UTC) - max(record.start, seen) > LEASE if lives is None else not lives
-
-
-def _lives(host: str, pid: int, token: str | None) -> bool | None:
-    """Return whether a process lives; None where that can't be told from here."""
-    if is_gone(host, pid, token):
-        return False
-    if host != host_name() or token is None or pid <= 0:
-        return None
-    now = process_token(pid)
-    if token == now:
-        return True
-    return False if now and token.partition(":")[0] != now.partition(":")[0] else None
+    process = liveness(record.host, record.pid, record.process)
+    if process is Liveness.UNKNOWN:
+        return datetime.now(UTC) - max(record.start, seen) > LEASE
+    return process is Liveness.GONE
