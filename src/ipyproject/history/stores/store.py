@@ -336,11 +336,13 @@ class Store:
         while waiting:
             with self._writing() as statements:
                 end = monotonic() + SLICE_SECONDS
-                while waiting and monotonic() < end:
+                is_over = False
+                while waiting and not is_over:
                     is_done, was_there = _delete_piece(statements, waiting[-1])
                     if is_done:
                         waiting.pop()
                         deleted += was_there
+                    is_over = monotonic() > end
             if waiting:
                 sleep(SLICE_SECONDS)
         return deleted
