@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ipyproject.history import Status, open_store
-from ipyproject.history.questions.project import open_for_reading
 from ipyproject.history.recording.pulse import FLUSH_SECONDS
+from ipyproject.history.recording.spool import spool_of
 
 SESSIONS = """
 def tell(*words):
@@ -73,7 +73,8 @@ def test_processes_killed_at_random_moments(kills, sessions, anywhere, start) ->
     opened = {line[1] for line in lines if line[0] == "opened"}
     closed = {line[1] for line in lines if line[0] == "closed"}
     assert len(opened) > len(closed) > 0  # most processes had the time for several sessions
-    with open_for_reading(anywhere) as store:
+    with open_store(anywhere) as store:
+        spool_of(anywhere).take_in(store)
         found = {each.session_id: each.status for each in store.sessions(None)}
         assert opened <= found.keys()
         assert {found[each] for each in closed} == {Status.COMPLETED}

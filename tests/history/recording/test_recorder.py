@@ -22,7 +22,6 @@ from ipyproject.history.events import (
     SessionDescribed,
     SessionOpened,
 )
-from ipyproject.history.questions.project import open_for_reading
 from ipyproject.history.recording.spool import spool_of
 from ipyproject.history.values import ParameterDocument
 
@@ -118,7 +117,8 @@ def test_a_document_of_parameters_that_waits(location, a_session) -> None:
             ParametersResolved(session.session_id, ParameterDocument.of({"a": {"b": 1}, "day": date(2026, 1, 2)}))
         )
         recorder.record(SessionClosed(session.session_id, Status.COMPLETED, session.start))
-    with open_for_reading(location) as store:
+    with open_store(location) as store:
+        spool_of(location).take_in(store)
         found = store.sessions(where=SessionFilter(params={"a.b": 1, "day": date(2026, 1, 2)}))
         assert [each.session_id for each in found] == [session.session_id]
         assert store.parameters(session.session_id)["a"] == {"b": 1}

@@ -3,7 +3,6 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from ipyproject import history
 from ipyproject.errors import HistoryError
 from ipyproject.history import HistoryWarning, Recorder, Status, open_store, process_info
 from ipyproject.history.events import SessionClosed, SessionOpened
-from ipyproject.history.questions.project import open_for_reading
 from ipyproject.history.recording.spool import spool_of
 from ipyproject.history.stores.idle import close_idle_store
 from ipyproject.history.stores.locations import sqlite_path, without_password
@@ -142,7 +140,7 @@ def test_what_any_store_may_take_while_it_is_written(tmp_path, a_session) -> Non
 def test_readers_make_nothing(tmp_path) -> None:
     """Where there is no store, there are no sessions, and neither a file nor a folder afterwards."""
     location = tmp_path / ".ipyproject" / "history.db"
-    with open_for_reading(location) as store:
+    with open_store(location, reading=True) as store:
         assert store.sessions() == []
         assert store.location == str(location)
         with pytest.raises(HistoryError, match="none recorded in .*history.db"):
@@ -150,27 +148,14 @@ def test_readers_make_nothing(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_readers_take_in_what_waits(location, live, whole, shown) -> None:
-    """A record that was set aside is seen by the first who asks, and in the store from then on."""
-    location.mkdir(parents=True)
-    with pytest.warns(HistoryWarning):
-        session = live(Recorder(location))
-    location.rmdir()
-    with open_for_reading(location) as store:
-        assert [each.session_id for each in store.sessions()] == [session.session_id]
-    assert shown(location) == whole(session)
-
-
-def test_readers_that_may_not_write(location, live, tmp_path) -> None:
-    """They see what the store has."""
+def test_readers_see_the_rest_while_a_record_waits(location, live, shown, whole) -> None:
+    """What could not be written waits for the next session that is recorded, and is not taken in by looking."""
     session = live(Recorder(location))
     close_idle_store()
-    with closing(sqlite3.connect(location, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        spool = spool_of(location)
-        spool.write("waiting", [SessionClosed("waiting", Status.COMPLETED, session.start)])
-        with open_for_reading(location) as store:
-            assert [each.session_id for each in store.sessions()] == [session.session_id]
+    spool = spool_of(location)
+    spool.write("waiting", [SessionClosed("waiting", Status.COMPLETED, session.start)])
+    with open_store(location, reading=True) as store:
+        assert [each.session_id for each in store.sessions()] == [session.session_id]
     assert spool.is_waiting()
 
 

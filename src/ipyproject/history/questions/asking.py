@@ -27,7 +27,7 @@ from ipyproject.history.records import (
     Status,
     as_document,
 )
-from ipyproject.history.stores.store import SessionFilter
+from ipyproject.history.stores.search import SessionFilter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

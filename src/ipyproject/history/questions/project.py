@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ipyproject import current
 from ipyproject.bootstrap import visited_project
-from ipyproject.errors import HistoryError, ProjectCodeError, SettingsError
+from ipyproject.errors import ProjectCodeError, SettingsError
 from ipyproject.history.recording.spool import spool_of
+from ipyproject.history.stores.failures import HistoryWarning
 from ipyproject.history.stores.opening import open_store
-from ipyproject.history.stores.store import HistoryWarning
 from ipyproject.project import find_project, read_project
 from ipyproject.settings import Settings, load_settings
 
@@ -54,14 +54,18 @@ def open_history(project_path: str | Path | None = None, *, deleting: bool = Fal
         HistoryError: The store can't be opened.
     """
     project, location = _located(project_path, deleting=deleting)
-    with open_for_reading(location, root=project.root) as store:
+    if deleting:
+        opened = open_store(location, root=project.root, create=False)
+    else:
+        opened = open_for_reading(location, root=project.root)
+    with opened as store:
         if location != DEFAULT_STORE:  # a store of its own keeps its sessions even when the project is renamed
             store.project = project.project_name
         yield store
 
 
 def open_for_reading(location: str | Path, *, root: Path | None = None) -> Store:
-    """Open the store at `location` without making one, and take in what waits for it where that is possible.
+    """Open the store at `location` for reading: nothing is made or changed; a `HistoryWarning` says what waits for it.
 
     Args:
         location: See `open_store`.
@@ -70,13 +74,11 @@ def open_for_reading(location: str | Path, *, root: Path | None = None) -> Store
     Raises:
         HistoryError: See `open_store`.
     """
-    spool = spool_of(location, root=root)
-    waiting = spool.is_waiting()
-    store = open_store(location, root=root, create=waiting)
-    if waiting:
-        with suppress(HistoryError):  # who may only read does not see what could not be recorded
-            spool.take_in(store)
-    return store
+    if spool_of(location, root=root).is_waiting():
+        warnings.warn(
+            "Sessions wait to be taken in by the next session that is recorded.", HistoryWarning, stacklevel=5
+        )
+    return open_store(location, root=root, reading=True)
 
 
 def _located(project_path: str | Path | None, *, deleting: bool) -> tuple[Project, str]:

@@ -14,16 +14,16 @@ from ipyproject.forks import fork_safe_lock
 from ipyproject.history.events import Event, RunStarted, SessionClosed, SessionOpened, SessionSeen, joined
 from ipyproject.history.recording.pulse import FLUSH_SECONDS, RENEWAL_SECONDS, pulse
 from ipyproject.history.recording.spool import Spool, spool_of
+from ipyproject.history.stores.failures import HistoryWarning, StoreBusyError, StoreLostError
 from ipyproject.history.stores.idle import keep_idle_store, take_idle_store
 from ipyproject.history.stores.locations import without_password
 from ipyproject.history.stores.opening import open_store
-from ipyproject.history.stores.store import HistoryWarning, StoreBusyError, StoreLostError
 from ipyproject.interrupts import Interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ipyproject.history.stores.sql import SqlStore
+    from ipyproject.history.stores.store import Store
 
 _logger = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class Recorder(NullRecorder):
         self._key = f"{Path.cwd() if root is None else root}\n{location}"
         self._lock = fork_safe_lock()
         self._pid = os.getpid()
-        self._store: SqlStore | None = None
+        self._store: Store | None = None
         self._session_id = ""
         self._closed = False
         self._to_repeat: list[Event] = []  # what a new store would have to be told first
@@ -223,7 +223,7 @@ class Recorder(NullRecorder):
         (self._store or self._open()).write(events)
         self._keep_pending()
 
-    def _open(self) -> SqlStore:
+    def _open(self) -> Store:
         self._store = take_idle_store(self._key)
         if self._store is None:
             self._store = open_store(self._location, root=self._root, recording=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ipyproject.forks import fork_safe_lock
 
 if TYPE_CHECKING:
-    from ipyproject.history.stores.sql import SqlStore
+    from ipyproject.history.stores.store import Store
 
 
 class _Idle:
@@ -23,10 +23,10 @@ class _Idle:
         self._lock = fork_safe_lock()
         self._pid = os.getpid()
         self._name = ""
-        self._store: SqlStore | None = None
+        self._store: Store | None = None
         self._of_the_parent: list[object] = []  # a connection that came with a fork is not touched, nor collected
 
-    def take(self, name: str) -> SqlStore | None:
+    def take(self, name: str) -> Store | None:
         """Return the store called `name` where it is here and as good as one newly opened; it is the caller's then."""
         with self._lock:
             if self._store is None or self._pid != os.getpid() or self._name != name:
@@ -37,7 +37,7 @@ class _Idle:
         store.close()
         return None
 
-    def keep(self, name: str, store: SqlStore | None) -> None:
+    def keep(self, name: str, store: Store | None) -> None:
         """Keep a store that its user is done with, instead of the one that is here."""
         with self._lock:
             previous, self._store, self._name = self._store, store, name
