@@ -226,6 +226,31 @@ def test_sessions_by_pipeline(store, five, a_run) -> None:
     assert [each.session_id for each in store.sessions(where=both)] == [five[2].session_id]
 
 
+def test_sessions_by_what_their_runs_were_given(store, five, a_run) -> None:
+    """Parameters of a run, versions and inputs, and each of several pipelines; each session once."""
+    store.write([RunStarted(a_run(five[1], extra_params={"model": {"share": 0.3}}))])
+    store.write([ParametersResolved(five[1].session_id, ParameterDocument.of({"model": {"share": 0.2}}))])
+    store.write([RunStarted(a_run(five[1], 1, extra_params={"model": {"share": 0.3}, "seed": 1}))])
+    store.write([ParametersResolved(five[2].session_id, ParameterDocument.of({"model": {"share": 0.3}}))])
+    given = {"pipeline": ["clean", "fit"], "load_versions": {"companies": "v1"}, "inputs": ["x", "y.z"]}
+    store.write([RunStarted(a_run(five[3], selection=given))])
+
+    def found(**where: Any) -> list[int]:
+        ids = [each.session_id for each in five]
+        return [ids.index(each.session_id) for each in store.sessions(where=SessionFilter(**where))]
+
+    assert found(params={"model.share": 0.3}) == [2, 1]
+    assert found(params={"model.share": 0.2}) == [1]
+    assert found(params={"model.share": 0.3, "seed": 1}) == [1]
+    assert found(compare=[Comparison("model.share", ">", 0.1)]) == [2, 1]
+    assert found(compare=[Comparison("model.share", "!=", 0.3)]) == [1]
+    assert found(pipeline="clean") == found(pipeline="fit") == [3]
+    assert found(params={"load_versions.companies": "v1", "inputs.y.z": True}, pipeline="fit") == [3]
+    assert found(params={"pipeline.clean": True}) == found(params={"pipeline": {"clean": "clean"}}) == []
+    assert store.delete([five[3].session_id]) == 1
+    assert found(pipeline="clean") == []
+
+
 def test_sessions_by_status(store, five) -> None:
     """By the status as it is shown: a session whose process is gone counts as interrupted, not as open."""
     store.write([SessionClosed(five[0].session_id, Status.COMPLETED, five[0].start)])

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import atexit
 import os
-from threading import Lock
 from typing import TYPE_CHECKING
+
+from ipyproject.forks import fork_safe_lock
 
 if TYPE_CHECKING:
     from ipyproject.history.stores.store import Store
@@ -19,7 +20,7 @@ class _Idle:
     """At most one store that nobody uses."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = fork_safe_lock()
         self._pid = os.getpid()
         self._name = ""
         self._store: Store | None = None
@@ -46,16 +47,10 @@ class _Idle:
         if previous is not None:
             previous.close()
 
-    def renew_lock(self) -> None:
-        """Begin a forked process: another thread may have held the lock."""
-        self._lock = Lock()
-
 
 _idle = _Idle()
 take_idle_store = _idle.take
 keep_idle_store = _idle.keep
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_idle.renew_lock)
 
 
 @atexit.register

@@ -31,6 +31,7 @@ from ipyproject.history.values import revived, storable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from ipyproject.history.events import Event
@@ -79,6 +80,7 @@ class Store:
         self.project: str | None = None
         self.notices: Sequence[str] = ()
         self._version = LATEST
+        self._is_reading = reading
         try:
             if reading:
                 self._version = version_of(database)
@@ -120,7 +122,7 @@ class Store:
             UnknownRecordError: The store does not have the session or run of an event.
             HistoryError: A newer version of ipyproject has changed it meanwhile.
         """
-        with self.database.transaction() as statements:
+        with self._writing() as statements:
             version = statements.execute(VERSION)  # the answer comes with others
             for event in events:
                 try:
@@ -129,6 +131,11 @@ class Store:
                     if not of_known_only:
                         raise
             check_version(self.database, version.fetchone()[0])
+
+    def _writing(self) -> AbstractContextManager[Statements]:
+        if self._is_reading:
+            raise HistoryError(f"{self.location} was opened for reading only.")
+        return self.database.transaction()
 
     def sessions(self, limit: int | None = 20, where: SessionFilter | None = None) -> list[SessionRecord]:
         """Return the newest `limit` sessions (all with None), newest first."""
@@ -154,7 +161,7 @@ class Store:
             before = keys[-1]
 
     def _keys(self, where: SessionFilter, before: int | None, limit: int) -> list[int]:
-        """Return the keys of the next sessions that may fit."""
+        """Return the keys of the next sessions that may fit; several runs of one may make it come more than once."""
         since = -EVER if where.since is None else microseconds(where.since)
         until = EVER if where.until is None else microseconds(where.until)
         until = until if before is None else min(until, before)
@@ -162,7 +169,7 @@ class Store:
         values: list[Any] = []
         asked = conditions(where, of_runs=self._version >= RUNS_INDEXED)
         for table, sql, parameters in [*asked] or [Condition("sessions", "1 = 1", ())]:
-            queries.append(f"SELECT DISTINCT session FROM {table} WHERE {sql} AND session >= ? AND session < ?")  # noqa: S608
+            queries.append(f"SELECT session FROM {table} WHERE {sql} AND session >= ? AND session < ?")  # noqa: S608
             values += [*parameters, since, until]
         sql = f"{self.database.common(queries)} ORDER BY 1 DESC LIMIT {limit:d}"
         return [key for (key,) in self._read(sql, values)]
@@ -327,13 +334,15 @@ class Store:
         waiting = [*session_ids][::-1]
         deleted = 0
         while waiting:
-            with self.database.transaction() as statements:
+            with self._writing() as statements:
                 end = monotonic() + SLICE_SECONDS
-                while waiting and monotonic() < end:
+                is_over = False
+                while waiting and not is_over:
                     is_done, was_there = _delete_piece(statements, waiting[-1])
                     if is_done:
                         waiting.pop()
                         deleted += was_there
+                    is_over = monotonic() > end
             if waiting:
                 sleep(SLICE_SECONDS)
         return deleted
