@@ -42,7 +42,7 @@ from ipyproject.history.events import (
     SessionClosed,
     SessionOpened,
 )
-from ipyproject.history.stores.store import Comparison
+from ipyproject.history.stores.search import Comparison
 from ipyproject.history.values import ParameterDocument
 from ipyproject.testing import FILES
 
@@ -161,6 +161,7 @@ def questions(store: Store, sessions: int) -> dict[str, Callable[[], object]]:
         "two that never met": where(params={"half": 0, "other_half": True}),
         "three that never met": where(params={"half": 0, "other_half": True, "third": 1}),
         "a range, half of them": where(compare=[Comparison("model.test_share", ">", 0.5)]),
+        "a range and a common one": where(compare=[Comparison("model.test_share", ">", 0.5)], params={"a": 1}),
         "a range, ten of them": where(compare=[Comparison("model.seed", "<", 10)]),
         "env and parameter": where(env="local", params={"model.fold": 3}),
         "interrupted": where(status=Status.INTERRUPTED),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from contextlib import ExitStack
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from ipyproject import current
 from ipyproject.errors import ProjectNotFoundError, UntrustedProjectError
 from ipyproject.importing import Belonging, project_code_errors, project_modules
+from ipyproject.interrupts import Interrupts
 from ipyproject.place import stranger_at
 from ipyproject.project import (
     CONF_FOLDER,
@@ -122,25 +124,53 @@ def installed_project(package_name: str) -> Project:
 class unchanged_on_failure:  # noqa: N801  (used as a function)
     """Put back the current project, ``sys.path`` and the projects' modules if the block raises.
 
+    One thread at a time does that, and nothing is undone under the others: modules of a project on which a session is
+    open stay. Gives what interrupts wait in meanwhile.
+
     A class, since a generator that an interrupt leaves behind is ended when it is collected, and would put things back
     then: in the middle of whatever goes on.
+
+    Args:
+        interrupts: What they wait in already.
+        always: Put them back even if the block does not raise.
     """
 
-    def __enter__(self) -> None:
-        self._before, self._modules = current.snapshot(), dict(sys.modules)
+    def __init__(self, interrupts: Interrupts | None = None, *, always: bool = False) -> None:
+        self._interrupts = interrupts
+        self._always = always
+
+    def __enter__(self) -> Interrupts:
+        with ExitStack() as stack:
+            interrupts = self._interrupts or stack.enter_context(Interrupts())
+            stack.enter_context(current.only_change(interrupts.let_through))
+            self._before, self._modules = current.snapshot(), dict(sys.modules)
+            self._left = stack.pop_all()
+        return interrupts
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if kind is not None:
-            _put_back(self._before, self._modules)
+        try:
+            if kind is not None or self._always:
+                _put_back(self._before, self._modules)
+        finally:
+            self._left.__exit__(kind, error, traceback)
 
 
 def _put_back(before: current.CurrentSnapshot, modules: dict[str, ModuleType]) -> None:
-    for name in _modules_of(current.snapshot().project) + _modules_of(before.project):
-        if name not in modules:
-            sys.modules.pop(name, None)
-    sys.modules.update({name: module for name, module in modules.items() if sys.modules.get(name) is not module})
+    now = current.snapshot().project
+    for project in {now, before.project} - current.projects_in_use():
+        for name in _modules_of(project):
+            if sys.modules.get(name) is not modules.get(name):
+                sys.modules.pop(name, None)
+    # What had to make room: of the project before, or of the package's name. Others come and go in other threads.
+    package = now.package_name.partition(".")[0] if now is not None else None
+    belongs = Belonging(before.project) if before.project is not None else None
+    for name, module in modules.items():
+        if name not in sys.modules and (
+            name.partition(".")[0] == package or (belongs is not None and belongs(name, module))
+        ):
+            sys.modules[name] = module
     current.restore(before)
 
 
@@ -150,7 +180,7 @@ def make_current(project: Project) -> Settings:
     Raises:
         ProjectError: Its settings are broken. The previous project stays current.
     """
-    with unchanged_on_failure():
+    with unchanged_on_failure() as interrupts, interrupts.allowed():
         previous = current.snapshot().project
         # A package of the same name elsewhere is another one.
         if previous is None or (previous.package_name, previous.source_dir) != (

@@ -10,10 +10,11 @@ import atexit
 import sys
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
-from threading import Lock, RLock
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ipyproject.errors import ProjectNotFoundError, SessionError
+from ipyproject.forks import fork_safe_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -81,15 +82,17 @@ class _Current:
         self._project: Project | None = None
         self._code: CodeInfo | None = None
         self._times_asked = 0
-        self._reload_lock = RLock()
+        self._change_lock = fork_safe_lock()
         self._is_reloading = False
         self._created: dict[str, Created] | None = None  # of the block that goes on
         self._reusable: Mapping[str, Created] = {}
         self._path_entry: str | None = None
-        # Each with what closes it at exit, and what hides its secrets in messages.
-        self._sessions: list[tuple[SessionInfo, Callable[[], object], Masker]] = []
+        # Each with its project, what closes it at exit, and what hides its secrets in messages.
+        self._sessions: list[tuple[SessionInfo, Project | None, Callable[[], object], Masker]] = []
         self._here: ContextVar[SessionInfo | None] = ContextVar("_here", default=None)
-        self._lock = Lock()
+        self._running: list[SessionInfo] = []  # once for each run that goes on
+        self._worker_of: SessionInfo | None = None
+        self._lock = fork_safe_lock()
         self._closes_at_exit = False
         self._trusted: set[Path] = set()
 
@@ -143,18 +146,29 @@ class _Current:
             sys.meta_path.insert(0, code.finder)
 
     @contextmanager
-    def only_reload(self, while_waiting: Callable[[], object]) -> Iterator[None]:
-        """Let one reload at a time go on in the block; another thread's waits.
+    def only_change(self, while_waiting: Callable[[], object]) -> Iterator[None]:
+        """Let one thread at a time change in the block what is current; another one waits.
+
+        Interrupts must not come through meanwhile: nobody would let go of the lock.
 
         Args:
             while_waiting: Called several times a second meanwhile; may raise.
+        """
+        while not self._change_lock.acquire(timeout=_WAITING_SECONDS):
+            while_waiting()
+        try:
+            yield
+        finally:
+            self._change_lock.release()
+
+    @contextmanager
+    def only_reload(self, while_waiting: Callable[[], object]) -> Iterator[None]:
+        """Let one reload at a time go on in the block; see `only_change`.
 
         Raises:
             SessionError: Code that is executed by a reload asks for another one.
         """
-        while not self._reload_lock.acquire(timeout=_WAITING_SECONDS):
-            while_waiting()
-        try:
+        with self.only_change(while_waiting):
             if self._is_reloading:
                 raise SessionError("A reload is going on, and its code asks for another one.", "Reload from outside.")
             self._is_reloading = True
@@ -162,8 +176,6 @@ class _Current:
                 yield
             finally:
                 self._is_reloading = False
-        finally:
-            self._reload_lock.release()
 
     @contextmanager
     def creating_pipelines(self, before: Mapping[str, Created]) -> Iterator[dict[str, Created]]:
@@ -195,13 +207,20 @@ class _Current:
     # -- sessions
 
     def session(self) -> SessionInfo | None:
-        """Return the session whose run is going on in this thread, else the one opened last and still open, or None."""
+        """Return the session whose run is going on in this thread, else the one opened last and still open, or None.
+
+        In a thread that a node has started it is the session of the run that is going on, where all that go on are of
+        one session; in a process that a run has started, and that has opened none itself, the session of that run.
+        """
         self._times_asked += 1
         sessions = self.sessions()
         here = self._here.get()
+        if here is None and current_thread() is not main_thread():
+            running = {*self._running}
+            here = running.pop() if len(running) == 1 else None
         if here is not None and any(each is here for each in sessions):
             return here
-        return sessions[-1] if sessions else None
+        return sessions[-1] if sessions else self._worker_of
 
     def times_asked(self) -> int:
         """Return how often the current session was asked for: code that asks while it is imported depends on it."""
@@ -212,6 +231,19 @@ class _Current:
         with self._lock:
             return tuple(session for session, *_ in self._sessions)
 
+    def projects_in_use(self) -> set[Project]:
+        """Return the projects of the open sessions."""
+        with self._lock:
+            return {project for _, project, *_ in self._sessions if project is not None}
+
+    def running_sessions(self) -> tuple[SessionInfo, ...]:
+        """Return the sessions of the runs that go on, in whatever thread."""
+        return tuple(self._running)
+
+    def set_worker(self, session: SessionInfo | None) -> None:
+        """Let a session of another process, which this one works for, be current where none is open."""
+        self._worker_of = session
+
     def push_session(self, session: SessionInfo, close_at_exit: Callable[[], object], masker: Masker) -> None:
         """Make a session the current one.
 
@@ -221,7 +253,7 @@ class _Current:
             masker: Hides its secrets in messages as long as it is open.
         """
         with self._lock:
-            self._set_sessions([*self._sessions, (session, close_at_exit, masker)])
+            self._set_sessions([*self._sessions, (session, self._project, close_at_exit, masker)])
             is_first, self._closes_at_exit = not self._closes_at_exit, True
         if is_first:
             atexit.register(self._close_all)  # once: the interpreter never forgets an entry, even one taken out
@@ -235,9 +267,11 @@ class _Current:
     def running(self, session: SessionInfo) -> Iterator[None]:
         """Let a session be the current one for the block, in this thread, whatever other threads open meanwhile."""
         token = self._here.set(session)
+        self._running.append(session)
         try:
             yield
         finally:
+            self._running.remove(session)
             self._here.reset(token)
 
     # -- as a whole
@@ -260,15 +294,16 @@ class _Current:
         self._trusted.clear()
         with self._lock:
             self._set_sessions([])
+        self.set_worker(None)
 
     def _close_all(self) -> None:
         with self._lock:
-            closers = [closer for _, closer, _ in self._sessions]
+            closers = [closer for _, _, closer, _ in self._sessions]
         with ExitStack() as left:  # the one opened last first; one that fails does not stop the rest
             for closer in closers:
                 left.callback(closer)
 
-    def _set_sessions(self, sessions: list[tuple[SessionInfo, Callable[[], object], Masker]]) -> None:
+    def _set_sessions(self, sessions: list[tuple[SessionInfo, Project | None, Callable[[], object], Masker]]) -> None:
         from ipyproject.masking import put_in_force
 
         self._sessions = sessions
@@ -288,8 +323,11 @@ _current = _Current()
 
 current_project, has_project, set_project = _current.project, _current.has_project, _current.set_project
 trust, is_trusted = _current.trust, _current.is_trusted
-loaded_code, set_loaded_code, only_reload = _current.code, _current.set_code, _current.only_reload
+loaded_code, set_loaded_code = _current.code, _current.set_code
+only_change, only_reload = _current.only_change, _current.only_reload
 current_session, open_sessions, times_asked = _current.session, _current.sessions, _current.times_asked
+projects_in_use = _current.projects_in_use
 creating_pipelines, created_pipeline = _current.creating_pipelines, _current.created_pipeline
-push_session, drop_session, running = _current.push_session, _current.drop_session, _current.running
+push_session, drop_session, set_worker = _current.push_session, _current.drop_session, _current.set_worker
+running, running_sessions = _current.running, _current.running_sessions
 snapshot, restore, reset = _current.snapshot, _current.restore, _current.reset

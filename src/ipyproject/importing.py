@@ -63,7 +63,7 @@ def project_code_errors(doing: str, project: Project | None = None) -> Iterator[
         if error.where is None and project is not None and not isinstance(error, ProjectCodeError):
             error.where = _own_place(error, project)
         raise
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, GeneratorExit):  # the latter where an interrupt has left this to the collector
         raise
     except BaseException as error:
         place = _place(error, project) or f"while {doing}"

@@ -15,10 +15,10 @@ from datetime import date, time, timedelta
 from functools import lru_cache
 from numbers import Number
 from operator import is_
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus, unquote
 
+from ipyproject.forks import fork_safe_lock
 from ipyproject.memo import Memo
 
 if TYPE_CHECKING:
@@ -94,13 +94,18 @@ class Masker:
     """
 
     def __init__(self, known: Iterable[str] = (), *, memo: Memo | None = None) -> None:
-        self._lock = Lock()
+        self._lock = fork_safe_lock()
         self._memo = memo if memo is not None else Memo()
         self._known: frozenset[str] = frozenset()
         self._names: frozenset[str] = frozenset()
         self._fixed: dict[int, Any] = {}  # what never changes, kept so that ids stay theirs
         self._finder: tuple[frozenset[str], re.Pattern[str]] | None = None  # of what was known when it was made
         self._learn(known)
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The secrets that are hidden wherever they stand."""
+        return self._known
 
     def learn(self, data: Any, *, fixed: bool = False, everything: bool = False) -> None:
         """Remember the texts under secret names in `data`, and the passwords and tokens in it.

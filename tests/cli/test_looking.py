@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
+from hashlib import sha256
 
 import pytest
 
@@ -53,8 +55,17 @@ def project(make_project):
     return project
 
 
-def python(project, *arguments, variables=None, **options):
-    command = [sys.executable, *arguments]
+# Permissions count for root, too, once it has no right to ignore them.
+HUMBLE = """
+import ctypes, os, sys
+for right in (1, 2, 3):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER
+    ctypes.CDLL(None).prctl(24, right, 0, 0, 0)  # PR_CAPBSET_DROP
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+def python(project, *arguments, humble=False, variables=None, **options):
+    command = [sys.executable, *(("-c", HUMBLE) if humble else ()), *arguments]
     env = os.environ | {"COLUMNS": "200"} | (variables or {})
     return subprocess.run(command, cwd=project.root, env=env, capture_output=True, text=True, check=False, **options)
 
@@ -76,6 +87,16 @@ def looked_at(project, **options):
     done = python(project, *arguments, variables=elsewhere, input=NOTEBOOK, **options)
     assert done.returncode == 0, done.stderr
     return "".join(told), done.stdout
+
+
+def tree(folder):
+    """Everything about all files and folders below one, but for when they were read."""
+    found = {}
+    for path in [folder, *sorted(folder.rglob("*"))]:
+        about = path.lstat()
+        content = sha256(path.read_bytes()).hexdigest() if stat.S_ISREG(about.st_mode) else ""
+        found[path] = (about.st_mode, about.st_mtime_ns, about.st_ctime_ns, about.st_size, about.st_ino, content)
+    return found
 
 
 def test_nothing_is_executed(project, tmp_path):
@@ -146,3 +167,48 @@ def test_what_waits(project):
     project.open().close()
     done = ask(project, "list", "--json")
     assert (done.stderr, done.stdout.count('"started_by"')) == ("", 4)
+
+
+def none(project):
+    for file in (project.root / ".ipyproject").iterdir():
+        file.unlink()
+    (project.root / ".ipyproject").rmdir()
+
+
+def corrupt(project):
+    (project.root / ".ipyproject/history.db").write_bytes(b"no database " * 1000)
+
+
+def other(project):
+    (project.root / ".ipyproject/history.db").write_bytes(b"")
+
+
+KINDS = [lambda _: None, waiting, none, corrupt, other]
+
+
+@pytest.mark.parametrize("prepare", KINDS, ids=["whole", "waiting", "none", "corrupt", "empty"])
+def test_nothing_is_changed(project, prepare):
+    """Whatever there is stays as it was: names, modes, times, contents."""
+    prepare(project)
+    before = tree(project.root)
+    looked_at(project)
+    assert tree(project.root) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="root has rights that are taken from it as Linux does")
+@pytest.mark.parametrize("prepare", KINDS, ids=["whole", "waiting", "none", "corrupt", "empty"])
+def test_who_may_only_read(project, prepare):
+    """Sessions in folders and files that can't be written are looked at as any others."""
+    prepare(project)
+    for path in [project.root, *project.root.rglob("*")]:
+        path.chmod(path.stat().st_mode & ~0o222)
+    refused = python(project, "-c", "open('new', 'w')", humble=True)
+    assert "PermissionError" in refused.stderr
+    before = tree(project.root)
+    told, shown = looked_at(project, humble=True)
+    assert tree(project.root) == before
+    for path in [project.root, *project.root.rglob("*")]:
+        path.chmod(path.stat().st_mode | 0o200)  # so that it can be deleted
+    if prepare in KINDS[:2]:
+        assert "penguins" in shown
+        assert "Error" not in told.replace("Error: There is no session 'nowhere'", "")

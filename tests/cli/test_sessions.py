@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -122,16 +124,42 @@ def test_export(project):
 
 
 def test_rm_and_prune(project):
-    """Sessions are deleted by id, or by age and number; open ones never; a dry run only counts."""
-    with project.open() as still_open:
+    """Sessions are deleted by id, or by age and number; open ones never; a dry run lists them."""
+    with project.open() as still_open, open_history(project.root) as store:
         assert ask(project, "sessions", "rm", "latest~1").startswith("Deleted ")
-        assert ask(project, "sessions", "prune", "--keep-last", 0, "--dry-run") == "Would delete 2 sessions.\n"
+        refused = ask(project, "sessions", "rm", still_open.session_id, expect=1)
+        assert f"is still open, in process {os.getpid()}" in refused
+        _, newer, older = [each.session_id for each in store.sessions()]
+        listed = ask(project, "sessions", "prune", "--keep-last", 0, "--dry-run")
+        assert listed == f"Would delete 2 sessions.\n{newer}\n{older}\n"
         assert ask(project, "sessions", "prune", "--older-than", "1h") == "Deleted 0 sessions.\n"
-        assert ask(project, "sessions", "prune", "--keep-last", 2) == "Deleted 1 session.\n"
-        assert ask(project, "sessions", "prune", "--keep-last", 0) == "Deleted 1 session.\n"
-        with open_history(project.root) as store:
-            assert [record.session_id for record in store.sessions()] == [still_open.session_id]
+        told = f"1 session, the oldest {older}, the newest {older}.\nDeleted 1 session.\n"
+        assert ask(project, "sessions", "prune", "--keep-last", 2) == told
+        assert ask(project, "sessions", "prune", "--keep-last", 0, "--yes").endswith("\nDeleted 1 session.\n")
+        assert [record.session_id for record in store.sessions()] == [still_open.session_id]
     assert "Say what to keep" in ask(project, "sessions", "prune", expect=2)
+
+
+@pytest.mark.parametrize(("answer", "left"), [("y", 0), ("n", 3), (None, 3)])
+@pytest.mark.skipif(os.name != "posix", reason="needs a terminal that a program can be")
+def test_prune_asks_in_a_terminal(project, answer, left):
+    """Nothing is deleted without a yes; Ctrl-C is none."""
+    terminal, end = os.openpty()
+    command = [sys.executable, "-m", "ipyproject", "sessions", "prune", "--keep-last", "0"]
+    with subprocess.Popen(command, cwd=project.root, stdin=end, stdout=end, stderr=end) as process:
+        os.close(end)
+        said = b""
+        while b"[y/N]" not in said:
+            said += os.read(terminal, 1000)
+        if answer is not None:
+            os.write(terminal, f"{answer}\n".encode())
+        while answer is None and process.poll() is None:  # one that comes just before it waits for the answer is lost
+            process.send_signal(signal.SIGINT)
+            Event().wait(0.2)
+        process.wait()
+    os.close(terminal)
+    assert b"3 sessions, the oldest" in said
+    assert len(listed(project)) == left
 
 
 def test_replay(project):
@@ -197,7 +225,7 @@ def test_broken_settings_and_deleting(project):
     with project.open():
         pass
     project.write({"src/shop/settings.py": "SESSION_STORE = 'third.db'\n1 / 0"})
-    assert ask(project, "sessions", "prune", "--keep-last", "0") == "Deleted 1 session.\n"
+    assert ask(project, "sessions", "prune", "--keep-last", "0").endswith("\nDeleted 1 session.\n")
     assert listed(project) == []
 
 

@@ -6,11 +6,13 @@ import atexit
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
 from ipyproject import current_session
-from ipyproject.errors import SessionError
+from ipyproject.current import current_project, open_sessions
+from ipyproject.errors import ConfigError, ProjectError, SessionError
 from ipyproject.history import open_history
 
 SLOW_HOOK = """
@@ -128,21 +130,69 @@ def test_many_sessions_leave_one_entry_at_exit(make_project):
 
 
 def test_sessions_of_many_threads(make_project):
-    """Threads that open and close sessions, and fail to, lose none of each other's."""
+    """Of sessions that fifty threads open at once, those that fail leave the others alone, and no trace."""
     project = make_project()
-    first = project.open()
+    opened, totals, nodes = [], [], []
 
-    def open_some(number):
-        for _ in range(5):
-            if number % 3 == 0:
-                with pytest.raises(Exception, match="no env"):
-                    project.open(env="nowhere", save_on_close=False)
-            else:
-                with project.open(save_on_close=False) as session:
-                    assert session.state.value == "open"
+    def open_one(number):
+        if number % 3 == 0:
+            with pytest.raises(ConfigError):
+                project.open(**({"env": "nowhere"} if number % 2 else {"conf_source": "nowhere"}))
+        else:
+            opened.append(project.open(extra_params={"rate": number}))
+            totals.append(opened[-1].run(["prepare", "report"])["total"] and number)
+            nodes.append(sys.modules["shop.nodes"])
 
-    assert in_threads(6, open_some) == []
-    assert current_session() is first
+    assert in_threads(50, open_one) == []
+    assert sorted(totals) == [number for number in range(50) if number % 3]
+    assert set(open_sessions()) == set(opened)
+    assert current_session() in opened
+    assert set(nodes) == {sys.modules["shop.nodes"]}
+    assert sys.path.count(str(project.root / "src")) == 1
+    assert current_project().root == project.root
+    for session in opened:
+        assert session.run()["total"] == 6 * session.extra_params["rate"]
+        session.close()
+    with open_history(project.root) as store:
+        recorded = {record.session_id: str(record.status) for record in store.sessions(limit=None)}
+    assert recorded == dict.fromkeys((session.session_id for session in opened), "completed")
+
+
+ONE_FAILS = """
+    import os, time
+    from ipyproject import hook_impl
+    class Hooks:
+        @hook_impl
+        def after_session_created(self, session):
+            if session.env != "prod":
+                (session.project.root / "begun").touch()
+                until = time.monotonic() + 0.5
+                while time.monotonic() < until and not (session.project.root / "opened").exists():
+                    time.sleep(0.01)
+                raise ValueError("not this one")
+    HOOKS = (Hooks(),)
+    """
+
+
+def test_a_first_opening_that_fails_beside_others(make_project):
+    """One that began while no project was open, and fails after another thread wanted it, takes nothing from that."""
+    project = make_project({"src/shop/settings.py": ONE_FAILS})
+    opened = []
+
+    def open_one(number):
+        if number == 0:
+            with pytest.raises(ProjectError, match="not this one"):
+                project.open()
+        else:
+            while not (project.root / "begun").exists():
+                time.sleep(0.01)
+            opened.append(project.open(env="prod"))
+            (project.root / "opened").touch()
+
+    assert in_threads(2, open_one) == []
+    [session] = opened
+    assert session.run()["total"] == 18
+    assert current_session() is session
 
 
 NAMES_ITS_SESSION = """

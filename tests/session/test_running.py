@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import signal
+import sys
 
 import pytest
 
@@ -93,3 +95,29 @@ def test_nothing_to_run(make_project):
     session = make_project({"src/shop/pipeline_registry.py": None}).open()
     with pytest.raises(PipelineError, match="has no nodes: there is nothing to run"):
         session.run()
+
+
+CATCHING = """
+    import os, signal, time
+    caught = []
+    def double(orders, rate):
+        for _ in range(3):
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(30)
+            except KeyboardInterrupt:
+                caught.append("stop early")
+        return orders
+    def add_up(doubled): return len(doubled)
+    """
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no process can send Ctrl-C to itself alone there")
+def test_a_node_that_catches_ctrl_c(make_project):
+    """Training that is stopped early by Ctrl-C, as often as that is pressed, is a node like any other."""
+    project = make_project({"src/shop/nodes.py": CATCHING})
+    with project.open() as session:
+        assert session.run()["total"] == 3
+        assert session.last_run.status == "completed"
+        assert sys.modules["shop.nodes"].caught == ["stop early"] * 3
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

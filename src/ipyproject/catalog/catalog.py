@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapp
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
-from threading import RLock
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
@@ -15,6 +14,7 @@ from ipyproject.catalog.definitions import MEMORY, DefinitionReader, changed_nam
 from ipyproject.catalog.files import FileDataset, require_versioned, sharing
 from ipyproject.catalog.parameters import Parameters, is_parameter
 from ipyproject.errors import CatalogError, DatasetError, DatasetNotFoundError, did_you_mean
+from ipyproject.forks import fork_safe_lock
 
 if TYPE_CHECKING:
     from ipyproject.catalog.definitions import Definition
@@ -63,7 +63,7 @@ class Catalog(MutableMapping[str, Dataset]):
         self._parameters = Parameters(params or {})
         self._datasets: dict[str, Dataset] = {}
         self._built: dict[str, Dataset] = {}  # those of them that were made from definitions
-        self._lock = RLock()
+        self._lock = fork_safe_lock()
         self._is_opening = False
         self._of_opening: dict[str, Dataset] = {}
         self.update(datasets or {})

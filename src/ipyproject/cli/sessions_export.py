@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,5 +24,5 @@ if TYPE_CHECKING:
 def export_sessions(project_path: Path | None, limit: int | None, output: Any, **conditions: Any) -> None:
     """Write sessions with all that is recorded of them, one JSON document a line."""
     with open_history(project_path) as store:
-        for record in store.sessions(limit, session_filter(**conditions)):
+        for record in islice(store.iter_sessions(session_filter(**conditions)), limit):  # one at a time, however many
             output.write(json.dumps(SessionHistory.read(store, record).as_document()) + "\n")

@@ -23,7 +23,11 @@ def remove_sessions(project_path: Path | None, session_ids: tuple[str, ...]) -> 
         records = [store.session(name) for name in session_ids]
         for record in records:
             if record.status is Status.OPEN:
-                raise HistoryError(f"Session {record.session_id} is still open.", "Close it first.")
+                raise HistoryError(
+                    f"Session {record.session_id} is still open, in process {record.pid} on {record.host}.",
+                    "Close it first. One whose process can't be seen from here counts as interrupted when nothing was "
+                    "heard of it for ten minutes.",
+                )
         found = list(dict.fromkeys(record.session_id for record in records))
         store.delete(found)
     click.echo(f"Deleted {', '.join(found)}.")

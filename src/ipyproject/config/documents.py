@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.config.limits import MAX_DEPTH, MAX_FILE, TOO_DEEP, TOO_LONG_NUMBER, excess
 from ipyproject.errors import ConfigError
+from ipyproject.interrupts import Interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,14 +87,11 @@ def load_yaml(text: str) -> Any:
     Raises:
         UnreadableError: The text is no YAML, or repeats a key within one mapping.
     """
-    import yaml
-
-    from ipyproject.config.strict_yaml import StrictLoader
-
+    yaml, loader = _yaml()
     if "%TAG" in text and len(_TAG.findall(text)) > _MAX_TAGS:
         raise UnreadableError(f"more than {_MAX_TAGS} %TAG lines")
     try:
-        return yaml.load(text, Loader=StrictLoader)  # noqa: S506 - a subclass of the safe loader
+        return yaml.load(text, Loader=loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         # Where a text ends too early the mark is behind its last line.
@@ -106,6 +105,16 @@ def load_yaml(text: str) -> Any:
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
         # PyYAML lets these through for a value that its tag does not fit, as `!!int text` or `0b_`.
         raise UnreadableError(f"a value that is not of its type ({error})") from None
+
+
+@cache
+def _yaml() -> tuple[Any, Any]:
+    """Import the reader when it is first needed: as a whole, for its compiled half can't be imported a second time."""
+    with Interrupts():
+        import yaml
+
+        from ipyproject.config.strict_yaml import StrictLoader
+    return yaml, StrictLoader
 
 
 def _yaml_reason(error: Any) -> str:

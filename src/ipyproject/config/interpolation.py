@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 import re
 from contextlib import contextmanager
-from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ipyproject.config.explanation import Explanation
@@ -29,13 +28,14 @@ from ipyproject.config.paths import KeyPath, copy_data, dotted, follow, is_same_
 from ipyproject.config.references import has_reference, referring_texts
 from ipyproject.config.simple_references import SimpleReferences, UnusualReferenceError, named_keys
 from ipyproject.errors import ConfigError, shortened
+from ipyproject.forks import fork_safe_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ipyproject.config.references import References
 
-_LOCK = RLock()
+_LOCK = fork_safe_lock()
 # A reference within a reference, an escaped or a quoted key: which names it reaches can't be read off the text.
 _COMPUTED = re.compile(r"\$\{[^}]*(?:\$\{|[\\'\"])")
 _RELATIVE = re.compile(r"\$\{(?:[^}]*[:,\s])?\.")

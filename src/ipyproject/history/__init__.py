@@ -17,8 +17,10 @@ from ipyproject.history.records import (
     Status,
     as_document,
 )
+from ipyproject.history.stores.failures import HistoryWarning
 from ipyproject.history.stores.opening import open_store
-from ipyproject.history.stores.store import Comparison, HistoryWarning, SessionFilter, Store
+from ipyproject.history.stores.search import Comparison, SessionFilter
+from ipyproject.history.stores.store import Store
 from ipyproject.history.values import flattened
 
 __all__ = [

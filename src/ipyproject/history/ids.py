@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime, timedelta
-from threading import Lock
+
+from ipyproject.forks import fork_safe_lock
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -24,7 +25,7 @@ class _Ticker:
     """The clock, made strictly increasing: two ids of one process never carry the same time."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = fork_safe_lock()
         self._last = 0
 
     def tick(self) -> datetime:

@@ -24,7 +24,8 @@ class Status(StrEnum):
     """How far a session, a run or a node got.
 
     A session is OPEN, then COMPLETED or FAILED; a run or node is RUNNING, then COMPLETED or FAILED. INTERRUPTED means
-    that the user stopped it, or that its process is gone.
+    that the user stopped it, or that its process is gone; UNREADABLE that the store has something of it that makes no
+    sense.
     """
 
     OPEN = "open"
@@ -32,6 +33,7 @@ class Status(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
+    UNREADABLE = "unreadable"
 
 
 MAX_MESSAGE = 10_000  # characters

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from contextlib import nullcontext
+import os
 from dataclasses import dataclass, field
 from functools import partial
-from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from ipyproject import current
 from ipyproject.context import Context, FrozenParams, build_catalog
 from ipyproject.errors import SessionError, format_error
+from ipyproject.forks import fork_safe_lock
 from ipyproject.history.facts.packages import start_installed_packages
 from ipyproject.history.facts.tracebacks import trimmed_traceback
 from ipyproject.history.questions.project import note_store
@@ -60,6 +60,7 @@ class SessionCore:
         is_closed: Whether the session was closed; it is not open before it was introduced.
         changes: What the reload that opened it found to be different; None where none did.
         snapshot: The project's files as the reload that opened it found them; None where none did.
+        pid: The process that it was opened in.
     """
 
     project: Project
@@ -74,14 +75,15 @@ class SessionCore:
     is_closed: bool = field(default=True, init=False)
     changes: Changes | None = field(default=None, init=False)
     snapshot: Snapshot | None = field(default=None, init=False)
+    pid: int = field(default_factory=os.getpid, init=False)
 
     def __post_init__(self) -> None:
         self.hooks = HookManager.of(self.settings.hooks, self.settings.disable_hooks_for_plugins, self.memo)
         self._context: Context | None = None
         self._pipelines: PipelineRegistry | None = None
         self._asked: tuple[Finding[Any], ...] = ()
-        self._lock = RLock()
-        self._closing = RLock()
+        self._lock = fork_safe_lock()
+        self._closing = fork_safe_lock()
         self._is_closing = False
 
     # -- opening
@@ -98,8 +100,8 @@ class SessionCore:
             current.push_session(session, self._close_at_exit, self.masker)
             self.call_hooks("after_session_created")
         except BaseException:
-            self.is_closed = True
             current.drop_session(session)
+            self.is_closed = True
             raise
 
     def begin(self) -> None:
@@ -119,6 +121,11 @@ class SessionCore:
         """
         with project_code_errors(f"calling the hooks {name}", self.project):
             self.hooks.call(name, session=self.session, **arguments)
+
+    @property
+    def is_of_another_process(self) -> bool:
+        """Whether this process was forked from the session's own, which runs and closes it."""
+        return os.getpid() != self.pid
 
     # -- what it comes to
 
@@ -214,6 +221,9 @@ class SessionCore:
     def close(self, error: BaseException | None = None) -> None:
         """Close the session; closing it again does nothing, and does it once another thread has closed it.
 
+        In a process that was forked from the session's own it is closed there alone: the record and the hooks are not
+        touched.
+
         What was opened last is closed first, and one failure is logged and does not stop the rest.
 
         Args:
@@ -226,7 +236,7 @@ class SessionCore:
         with self._closing:
             if self.is_closed or self._is_closing:  # a hook that is called then closes it, too
                 return
-            if self.is_running:
+            if self.is_running and not self.is_of_another_process:
                 raise SessionError(
                     f"Session {self.session_id} is still running in another thread.",
                     "Wait for it or interrupt it first.",
@@ -234,6 +244,10 @@ class SessionCore:
             self._close(error)
 
     def _close(self, error: BaseException | None) -> None:
+        if self.is_of_another_process:
+            self.is_closed = True
+            current.drop_session(self.session)
+            return
         interrupt: KeyboardInterrupt | None = None
         tell_hooks = partial(self.hooks.call, "before_session_closed", session=self.session)
         steps: list[Callable[[], object]] = [tell_hooks, *(asked.finish for asked in self._asked)]
@@ -242,7 +256,9 @@ class SessionCore:
             self._is_closing = True
             for step in steps:
                 try:
-                    with interrupts.allowed() if step is tell_hooks else nullcontext():
+                    if step is tell_hooks:
+                        interrupts.let(step)
+                    else:
                         step()
                 except KeyboardInterrupt as failure:
                     interrupt = interrupt or failure
@@ -277,6 +293,21 @@ class SessionCore:
             raise SessionError(
                 f"Session {self.session_id} is closed; it can't {what}.",
                 "Open a new one: Session.create(), or %reload_project in a notebook.",
+            )
+
+    def check_own(self, what: str) -> None:
+        """Refuse what only the session's own process can do.
+
+        Args:
+            what: As in "this one can't run it".
+
+        Raises:
+            SessionError: This process was forked from it.
+        """
+        if self.is_of_another_process:
+            raise SessionError(
+                f"Session {self.session_id} was opened in another process; this one can't {what} it.",
+                "Let that process do it, or open a session here: Session.create().",
             )
 
     def _check_current(self) -> None:

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 from ipyproject.current import SessionInfo
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ipyproject.session.core import SessionCore
+    from ipyproject.session.worker import HandedOver
 
 
 class Facade(SessionInfo):
@@ -19,6 +22,12 @@ class Facade(SessionInfo):
 
     def __init__(self, core: SessionCore) -> None:
         self._core = core
+
+    def __reduce__(self) -> tuple[Callable[..., SessionInfo], tuple[HandedOver]]:
+        """Hand the session over to another process, which can log with it."""
+        from ipyproject.session.worker import HandedOver, joined
+
+        return joined, (HandedOver(self._core.pid, self.session_id, self._core.book.for_worker()),)
 
 
 def core_of(session: object) -> SessionCore:

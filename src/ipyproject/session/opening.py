@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,7 +18,6 @@ from ipyproject.history.questions.project import store_location
 from ipyproject.masking import Masker
 from ipyproject.memo import Memo
 from ipyproject.session.core import SessionCore
-from ipyproject.session.facade import core_of
 from ipyproject.session.origin import Origin
 from ipyproject.session.provenance import session_record
 from ipyproject.session.record import SessionBook
@@ -123,19 +123,31 @@ def open_session(make: Callable[[SessionCore], S], opening: Opening, project_pat
     Raises:
         ProjectError: The project, its settings or its configuration can't be used; no session was opened.
     """
-    with unchanged_on_failure():
+    made: list[SessionCore] = []  # known from the first moment on: an interrupt may come at any
+
+    def noted(core: SessionCore) -> S:
+        made.append(core)
+        return make(core)
+
+    def prepared() -> S:
+        interrupts.let_through()
         if project_path is not None or not current.has_project():
             project = found_project(project_path, trust=project_path is not None)
             settings = make_current(project)
         else:
             project = current.current_project()
             settings = load_settings(project)
-        session = opening.prepare(make, project, settings, Memo())
-    try:
-        core_of(session).begin()
-    except BaseException:  # an interrupt: nobody has the session
-        core_of(session).close()
-        raise
+        return opening.prepare(noted, project, settings, Memo())
+
+    with unchanged_on_failure() as interrupts:
+        try:
+            session = interrupts.let(prepared)
+            made[0].begin()
+            interrupts.let_through()
+        except BaseException as error:
+            for core in made:
+                interrupts.let(partial(core.close, error))
+            raise
     return session
 
 

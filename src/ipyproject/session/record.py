@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import fields, replace
 from datetime import UTC, datetime
-from threading import RLock
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from ipyproject.errors import SessionError
+from ipyproject.forks import fork_safe_lock
 from ipyproject.history import ErrorRecord, MetricRecord, NodeRecord, RunRecord, SessionRecord, Status
 from ipyproject.history.events import (
     Event,
@@ -23,18 +24,20 @@ from ipyproject.history.events import (
     SessionClosed,
     SessionDescribed,
     SessionOpened,
+    from_line,
 )
 from ipyproject.history.facts.background import Finding
 from ipyproject.history.facts.tracebacks import trimmed_traceback
 from ipyproject.history.recording.masking import masked
+from ipyproject.history.recording.recorder import NullRecorder, WorkerRecorder
+from ipyproject.history.recording.spool import Spool
 from ipyproject.history.values import ParameterDocument
+from ipyproject.masking import Masker
 from ipyproject.session.frozen import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from ipyproject.history import NullRecorder
-    from ipyproject.masking import Masker
     from ipyproject.memo import Memo
 
 
@@ -75,12 +78,44 @@ class SessionBook:
         self._taking_down: Finding[ParameterDocument] | None = None  # the parameters
         self._waiting: list[Event] | None = []
         self._unmade: Mapping[str, Any] | None = None  # resolved parameters that were told before it opened
-        self._lock = RLock()
-        self._pid = os.getpid()
+        self._lock = fork_safe_lock()
         self._runs: dict[str, RunRecord] = {}
         self._going_on: list[str] = []
         self._facts: dict[str, Any] = {}
         self._metrics: dict[tuple[str | None, str], MetricRecord] = {}  # the last of each run and name
+
+    @classmethod
+    def of_worker(
+        cls, session: str, run_going_on: str | None, folders: Collection[str], secrets: Iterable[str]
+    ) -> Self:
+        """Return where a process that a run has started takes down what it tells.
+
+        Args:
+            session: The session's record, as the line of an event.
+            run_going_on: That of the run, if it is known.
+            folders: Where the process may write what it tells; none where nothing is kept.
+            secrets: What must not be written.
+        """
+        record: SessionRecord = _record(session)
+        spool = Spool([Path(folder) for folder in folders])
+        recorder = WorkerRecorder(record.session_id, spool) if folders else NullRecorder()
+        book = cls(record, recorder, Masker(secrets))
+        book._waiting = None
+        if run_going_on is not None:
+            run: RunRecord = _record(run_going_on)
+            book._runs[run.run_id] = run
+            book._going_on.append(run.run_id)
+        return book
+
+    def for_worker(self) -> tuple[str, str | None, tuple[str, ...], frozenset[str]]:
+        """Return what `of_worker` takes, in plain values: they can be pickled, whatever the session was opened with."""
+        run = self._runs.get(self._run_here() or "")
+        return (
+            SessionOpened(self._record).as_line(),
+            RunStarted(run).as_line() if run is not None else None,
+            tuple(map(str, self._recorder.worker_folders)),
+            self._masker.known,
+        )
 
     @property
     def record(self) -> SessionRecord:
@@ -165,17 +200,36 @@ class SessionBook:
 
     def log(self, facts: Mapping[str, Any]) -> None:
         """Take down facts of plugins and users."""
-        event = self._tell(FactsLogged(self._record.session_id, facts))
-        self._facts.update(event.facts)
+        self._remember(self._tell(FactsLogged(self._record.session_id, facts)))
 
     def log_metric(self, name: str, value: float) -> None:
-        """Take down a value of a metric, for the run going on if there is one."""
-        run = _run_here.get() or self._only_run()
-        event = self._tell(MetricsLogged(self._record.session_id, (MetricRecord(name, value, datetime.now(UTC), run),)))
-        [metric] = event.metrics
-        self._metrics[run, metric.name] = metric
-        if len(self._metrics) > MOST_METRICS:
-            del self._metrics[next(iter(self._metrics))]
+        """Take down a value of a metric, for the run going on if there is one.
+
+        Raises:
+            SessionError: The value is no number, or the name no text.
+        """
+        if not isinstance(name, str):
+            raise SessionError(f"The name of a metric is no text: {name!r}.", "Call log_metric(name, value).")
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise SessionError(f"The metric {name!r} is no number: {value!r}.", "Log it as a fact: log(...).") from None
+        metric = MetricRecord(name, number, datetime.now(UTC), self._run_here())
+        self._remember(self._tell(MetricsLogged(self._record.session_id, (metric,))))
+
+    def _remember(self, event: Event) -> None:
+        """Remember facts and the last values of metrics, for those who ask what is known."""
+        if isinstance(event, FactsLogged):
+            self._facts.update(event.facts)
+        elif isinstance(event, MetricsLogged):
+            for metric in event.metrics:
+                self._metrics[metric.run_id, metric.name] = metric
+            if len(self._metrics) > MOST_METRICS:
+                del self._metrics[next(iter(self._metrics))]
+
+    def _take_in_workers(self) -> None:
+        for event in self._recorder.take_in_workers():
+            self._remember(event)
 
     @contextmanager
     def in_run(self, run_id: str) -> Iterator[None]:
@@ -186,9 +240,9 @@ class SessionBook:
         finally:
             _run_here.reset(token)
 
-    def _only_run(self) -> str | None:
-        """The run going on, for a thread that a node started; None where there are several."""
-        return self._going_on[0] if len(self._going_on) == 1 else None
+    def _run_here(self) -> str | None:
+        """The run going on in this thread, else, for a thread that a node started, the only one, or None."""
+        return _run_here.get() or (self._going_on[0] if len(self._going_on) == 1 else None)
 
     def run_started(self, record: RunRecord) -> None:
         """Take down that a run begins; what it ran with is on record before it, unless that takes long."""
@@ -206,7 +260,7 @@ class SessionBook:
 
     def run_ended(self, run_id: str, error: BaseException | None) -> RunRecord:
         """Take down how a run ended, and return its record."""
-        self._recorder.take_in_workers()
+        self._take_in_workers()
         event = RunFinished(run_id, status_of(error), datetime.now(UTC), self._failure(error))
         with self._lock:
             record = replace(self._runs[run_id], status=event.status, end=event.end, exception=event.exception)
@@ -221,7 +275,7 @@ class SessionBook:
             return
         if self._taking_down is not None:
             self._taking_down.finish()
-        self._recorder.take_in_workers()
+        self._take_in_workers()
         event = SessionClosed(self._record.session_id, status_of(error), datetime.now(UTC), self._failure(error))
         self._record = replace(self._record, status=event.status, end=event.end, exception=event.exception)
         self._recorder.record(event)
@@ -238,13 +292,18 @@ class SessionBook:
         return event
 
     def _pass_on(self, event: Event) -> None:
-        # In a process that was forked nobody may be left to let go of the lock.
-        if self._waiting is not None and os.getpid() == self._pid:
+        if self._waiting is not None:
             with self._lock:
                 if self._waiting is not None:
                     self._waiting.append(event)
                     return
         self._recorder.record(event)
+
+
+def _record(line: str) -> Any:
+    """Return the record in the line of an event that something has begun."""
+    event = from_line(line)
+    return event.record if isinstance(event, (SessionOpened, RunStarted)) else None
 
 
 def _is_few(parameters: Mapping[str, Any]) -> bool:

@@ -155,7 +155,7 @@ class _Reload:
             is_done = self._on_new_code(code, stale, observation)
 
     def _on_the_same_code(self, code: LoadedCode) -> None:
-        with unchanged_on_failure(), self._prepared() as session, self.interrupts.allowed():
+        with unchanged_on_failure(self.interrupts), self._prepared() as session, self.interrupts.allowed():
             session.adopt(code.pipelines)
             self._load_context(session)
             self.before.refuse_under_a_run()

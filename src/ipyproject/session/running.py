@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ipyproject import current
@@ -12,11 +13,13 @@ from ipyproject.catalog.run_catalog import for_run
 from ipyproject.config import merge_params
 from ipyproject.errors import DatasetNotFoundError, PipelineError, UnknownPipelineError, did_you_mean, shortened
 from ipyproject.history import NodeRecord, RunRecord, Status, new_id
+from ipyproject.interrupts import Interrupts
 from ipyproject.pipeline import Node, Pipeline
 from ipyproject.runners import NodeOutcome, RunListener, make_runner
 from ipyproject.session.provenance import runner_options, summarize
 from ipyproject.session.record import SessionBook, status_of
 from ipyproject.session.result import RunResult
+from ipyproject.session.worker import hand_over_to_processes
 from ipyproject.visible import visible
 
 if TYPE_CHECKING:
@@ -100,11 +103,18 @@ class RunRequest:
             extra_params=dict(self.extra_params),
         )
         catalog = self._catalog(core, run_id)
-        with current.running(core.session), core.book.in_run(run_id):
-            return self._execute(core, record, pipeline, catalog, runner)
+        hand_over_to_processes()
+        with Interrupts() as interrupts, current.running(core.session), core.book.in_run(run_id):
+            return self._execute(core, record, pipeline, catalog, runner, interrupts)
 
     def _execute(
-        self, core: SessionCore, record: RunRecord, pipeline: Pipeline, catalog: Catalog, runner: Runner
+        self,
+        core: SessionCore,
+        record: RunRecord,
+        pipeline: Pipeline,
+        catalog: Catalog,
+        runner: Runner,
+        interrupts: Interrupts,
     ) -> RunResult:
         """Run the nodes, with the run's record and hooks around them."""
         __tracebackhide__ = True
@@ -112,20 +122,26 @@ class RunRequest:
         in_memory = frozenset(name for name in pipeline.outputs if catalog.is_in_memory(name))
         collector = _Collector(run_id, book, in_memory)
         about = {"run_id": run_id, "pipeline": pipeline, "catalog": catalog, "session": session}
-        try:
-            book.run_started(record)
+
+        def run() -> None:
+            __tracebackhide__ = True
+            interrupts.let_through()
             hooks.call("before_pipeline_run", **about)
             runner.run(pipeline, catalog, session=session, hooks=hooks, listener=collector, keep=self.keep)
+
+        try:
+            book.run_started(record)
+            interrupts.let(run)
         except BaseException as error:
             book.run_ended(run_id, error)
             if isinstance(error, KeyboardInterrupt):
                 _logger.warning("Run %s was interrupted %s.", run_id, visible(collector.interrupted_in()))
-            hooks.call("on_pipeline_error", error=error, **about)
+            interrupts.let(partial(hooks.call, "on_pipeline_error", error=error, **about))
             raise
         record = book.run_ended(run_id, None)
         names = tuple(sorted(pipeline.outputs))
         result = RunResult(record, tuple(collector.nodes), names, collector.outputs, catalog)
-        hooks.call("after_pipeline_run", run_result=result, **about)
+        interrupts.let(partial(hooks.call, "after_pipeline_run", run_result=result, **about))
         return result
 
     def _check_inputs(self, pipeline: Pipeline, core: SessionCore) -> None:

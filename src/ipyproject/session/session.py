@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Self
 
-from ipyproject.errors import PipelineError, SessionError
+from ipyproject.errors import PipelineError
 from ipyproject.session.facade import Facade
 
 if TYPE_CHECKING:
@@ -211,13 +211,7 @@ class Session(Facade):
             SessionError: The value is no number, or the name no text.
         """
         self._core.check_open("log a metric")
-        if not isinstance(name, str):
-            raise SessionError(f"The name of a metric is no text: {name!r}.", "Call log_metric(name, value).")
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            raise SessionError(f"The metric {name!r} is no number: {value!r}.", "Log it as a fact: log(...).") from None
-        self._core.book.log_metric(name, number)
+        self._core.book.log_metric(name, value)
 
     def run(
         self,
@@ -268,6 +262,7 @@ class Session(Facade):
 
         __tracebackhide__ = True
         self._core.check_open("run")
+        self._core.check_own("run")
         selection = Selection.of(
             tags=tags,
             nodes=nodes,

@@ -12,7 +12,7 @@ from ipyproject.errors import ConfigError, HistoryError
 from ipyproject.history import SessionFilter, sessions
 from ipyproject.history.events import ParametersResolved
 from ipyproject.history.questions.conditions import parameter_filter
-from ipyproject.history.stores.store import Comparison
+from ipyproject.history.stores.search import Comparison
 from ipyproject.history.values import ParameterDocument
 
 

@@ -9,10 +9,11 @@ import pytest
 
 from ipyproject import history
 from ipyproject.errors import HistoryError
-from ipyproject.history import HistoryWarning, Recorder, open_store, process_info
-from ipyproject.history.events import SessionOpened
+from ipyproject.history import HistoryWarning, Recorder, Status, open_store, process_info
+from ipyproject.history.events import SessionClosed, SessionOpened
 from ipyproject.history.questions.project import open_for_reading
 from ipyproject.history.recording.spool import spool_of
+from ipyproject.history.stores.idle import close_idle_store
 from ipyproject.history.stores.locations import sqlite_path, without_password
 
 
@@ -140,7 +141,7 @@ def test_what_any_store_may_take_while_it_is_written(tmp_path, a_session) -> Non
 def test_readers_make_nothing(tmp_path) -> None:
     """Where there is no store, there are no sessions, and neither a file nor a folder afterwards."""
     location = tmp_path / ".ipyproject" / "history.db"
-    with open_for_reading(location) as store:
+    with open_store(location, reading=True) as store:
         assert store.sessions() == []
         assert store.location == str(location)
         with pytest.raises(HistoryError, match="none recorded in .*history.db"):
@@ -166,6 +167,17 @@ def test_readers_leave_what_waits(location, live, whole, shown) -> None:
     assert not location.exists()
     later = live(Recorder(location))
     assert shown(location) == whole(later, *sessions[::-1])
+
+
+def test_readers_see_the_rest_while_a_record_waits(location, live, shown, whole) -> None:
+    """What could not be written waits for the next session that is recorded, and is not taken in by looking."""
+    session = live(Recorder(location))
+    close_idle_store()
+    spool = spool_of(location)
+    spool.write("waiting", [SessionClosed("waiting", Status.COMPLETED, session.start)])
+    with open_store(location, reading=True) as store:
+        assert [each.session_id for each in store.sessions()] == [session.session_id]
+    assert spool.waiting()
 
 
 def test_importing_the_package_is_light() -> None:

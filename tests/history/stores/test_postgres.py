@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from threading import Event
 
 import pytest
@@ -16,8 +15,8 @@ from ipyproject.errors import HistoryError
 from ipyproject.history import HistoryWarning, Recorder, Status, open_store
 from ipyproject.history.events import SessionOpened
 from ipyproject.history.questions.project import open_for_reading
+from ipyproject.history.stores.failures import StoreBusyError
 from ipyproject.history.stores.idle import close_idle_store
-from ipyproject.history.stores.store import StoreBusyError
 
 SECRET = "hunter2"
 
@@ -66,7 +65,7 @@ def test_a_store_of_a_newer_version_is_refused_untouched(postgres) -> None:
 
 def test_readers_make_nothing(postgres) -> None:
     """Where there is no store there are no sessions, and no schema afterwards."""
-    with open_for_reading(postgres.url) as store:
+    with open_store(postgres.url, reading=True) as store:
         assert store.sessions() == []
         with pytest.raises(HistoryError, match="No session has been recorded"):
             store.session("2026")
@@ -177,7 +176,7 @@ def test_a_server_that_is_not_there(unused, tmp_path, live) -> None:
         live(Recorder(url, root=tmp_path))
     assert len(caught) == 1
     with pytest.raises(HistoryError, match="refused") as error:
-        open_for_reading(url, root=tmp_path)
+        open_store(url, reading=True)
     assert SECRET not in str(caught[0].message) + str(error.value)
 
 
@@ -203,20 +202,6 @@ def test_an_error_in_a_statement_that_waits_to_be_sent(postgres, a_session) -> N
         assert store.sessions() == []
         store.write([SessionOpened(a_session())])
         assert len(store.sessions()) == 1
-
-
-def test_one_thread_watches_a_connection(postgres, tmp_path, live) -> None:
-    """However many steps there are; it ends soon after the last of them."""
-
-    def watching() -> int:
-        return [each.name for each in threading.enumerate()].count("ipyproject-watch")
-
-    before = watching()
-    for _ in range(3):
-        live(Recorder(postgres.url, root=tmp_path))
-    assert watching() <= before + 1
-    while watching() > before:
-        Event().wait(0.05)
 
 
 def test_a_wrong_password(postgres, tmp_path, live) -> None:

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from ipyproject.errors import HistoryError
 from ipyproject.history import SessionFilter, Status, new_id
 from ipyproject.history.events import ParametersResolved, RunStarted, SessionClosed, SessionOpened
-from ipyproject.history.stores.search import FEW
-from ipyproject.history.stores.store import Comparison
+from ipyproject.history.stores.search import Comparison
 from ipyproject.history.values import ParameterDocument
 
 
@@ -162,11 +161,8 @@ def many():
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80, deadline=None)
 @given(where=st.fixed_dictionaries({}, optional=CONDITIONS), limit=st.sampled_from([3, None]))
-@pytest.mark.parametrize(("few", "glance"), [(FEW, 0), (2, 0), (2, 25), (2, 500)])
-def test_any_conditions_together(store, a_session, a_run, many, monkeypatch, few, glance, where, limit) -> None:
-    """Whichever condition drives, and found at a glance or not, they are those that a loop over all sessions finds."""
-    monkeypatch.setattr("ipyproject.history.stores.search.FEW", few)
-    monkeypatch.setattr("ipyproject.history.stores.search.GLANCE", glance)
+def test_any_conditions_together(store, a_session, a_run, many, where, limit) -> None:
+    """They are those that a loop over all sessions finds."""
     if not store.sessions(1):
         _fill(store, many, a_session, a_run)
     fits = [number for number, each in enumerate(many) if _fits(each, **where)][::-1]
@@ -193,10 +189,8 @@ def _fits(session, *, params=None, compare=(), **equal) -> bool:
     )
 
 
-@pytest.mark.parametrize("few", [FEW, 2])
-def test_frequent_values_that_never_met(store, five, monkeypatch, few) -> None:
+def test_frequent_values_that_never_met(store, five) -> None:
     """Those of different times, those that take turns, and one that is nowhere."""
-    monkeypatch.setattr("ipyproject.history.stores.search.FEW", few)
     for number, record in enumerate(five):
         store.write(
             [
@@ -230,6 +224,31 @@ def test_sessions_by_pipeline(store, five, a_run) -> None:
     assert [each.session_id for each in store.sessions(where=a)] == [five[2].session_id, five[0].session_id]
     both = SessionFilter(pipeline="a", params={"x": 1})
     assert [each.session_id for each in store.sessions(where=both)] == [five[2].session_id]
+
+
+def test_sessions_by_what_their_runs_were_given(store, five, a_run) -> None:
+    """Parameters of a run, versions and inputs, and each of several pipelines; each session once."""
+    store.write([RunStarted(a_run(five[1], extra_params={"model": {"share": 0.3}}))])
+    store.write([ParametersResolved(five[1].session_id, ParameterDocument.of({"model": {"share": 0.2}}))])
+    store.write([RunStarted(a_run(five[1], 1, extra_params={"model": {"share": 0.3}, "seed": 1}))])
+    store.write([ParametersResolved(five[2].session_id, ParameterDocument.of({"model": {"share": 0.3}}))])
+    given = {"pipeline": ["clean", "fit"], "load_versions": {"companies": "v1"}, "inputs": ["x", "y.z"]}
+    store.write([RunStarted(a_run(five[3], selection=given))])
+
+    def found(**where: Any) -> list[int]:
+        ids = [each.session_id for each in five]
+        return [ids.index(each.session_id) for each in store.sessions(where=SessionFilter(**where))]
+
+    assert found(params={"model.share": 0.3}) == [2, 1]
+    assert found(params={"model.share": 0.2}) == [1]
+    assert found(params={"model.share": 0.3, "seed": 1}) == [1]
+    assert found(compare=[Comparison("model.share", ">", 0.1)]) == [2, 1]
+    assert found(compare=[Comparison("model.share", "!=", 0.3)]) == [1]
+    assert found(pipeline="clean") == found(pipeline="fit") == [3]
+    assert found(params={"load_versions.companies": "v1", "inputs.y.z": True}, pipeline="fit") == [3]
+    assert found(params={"pipeline.clean": True}) == found(params={"pipeline": {"clean": "clean"}}) == []
+    assert store.delete([five[3].session_id]) == 1
+    assert found(pipeline="clean") == []
 
 
 def test_sessions_by_status(store, five) -> None:

@@ -13,8 +13,8 @@ from ipyproject.history import HistoryWarning, Recorder, Status, open_store
 from ipyproject.history.events import SessionClosed, SessionOpened
 from ipyproject.history.recording.spool import spool_of
 from ipyproject.history.stores import migrations as steps
+from ipyproject.history.stores.failures import StoreBusyError
 from ipyproject.history.stores.migrations import LATEST, Migration
-from ipyproject.history.stores.store import StoreBusyError
 
 if TYPE_CHECKING:
     from pathlib import Path

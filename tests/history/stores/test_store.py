@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -24,7 +25,7 @@ from ipyproject.history.events import (
     SessionDescribed,
     SessionOpened,
 )
-from ipyproject.history.stores.store import UnknownRecordError
+from ipyproject.history.stores.failures import UnknownRecordError
 from ipyproject.history.values import ParameterDocument
 
 
@@ -339,3 +340,53 @@ def test_threads_may_share_a_store(store, a_session, a_run, a_node) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(work, range(40))) == [10] * 40
     assert len(store.sessions(None)) == 40
+
+
+def test_sessions_one_by_one(store, a_session) -> None:
+    """However many there are, they are never held all at once; those that come meanwhile do no harm."""
+    with store.database.transaction():
+        for number in range(900):
+            store.write([SessionOpened(a_session(number, extra_params={"text": "x" * 5000}))])
+    tracemalloc.start()
+    try:
+        count = 0
+        for count, _ in enumerate(store.iter_sessions(), 1):
+            if count == 1:
+                store.write([SessionOpened(a_session(1000))])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert count == 900
+    assert peak < 900 * 5000
+
+
+def test_what_is_deleted_goes_in_pieces(store, a_session, a_run, a_node, monkeypatch) -> None:
+    """Others can write between them; what is stopped in the middle leaves a store that can be used as before."""
+    monkeypatch.setattr("ipyproject.history.stores.store.DELETED_AT_ONCE", 10)
+    monkeypatch.setattr("ipyproject.history.stores.store.SLICE_SECONDS", 0)
+    sessions = [a_session(number) for number in range(4)]
+    runs = [a_run(sessions[1], number) for number in range(2)]
+    metrics = [MetricRecord("loss", 1.0, sessions[1].start + timedelta(seconds=second)) for second in range(35)]
+    store.write(map(SessionOpened, sessions))
+    store.write([*map(RunStarted, runs), MetricsLogged(sessions[1].session_id, tuple(metrics))])
+    for run in runs:
+        store.write([NodesFinished(run.run_id, tuple(a_node(str(number), number) for number in range(35)))])
+    pauses = []
+
+    def stop(_seconds: float) -> None:
+        pauses.append(len(store.nodes(runs[0].run_id)))
+        store.write([FactsLogged(sessions[0].session_id, {"pauses": len(pauses)})])
+        if len(pauses) == 3:  # sessions, or parts of them
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("ipyproject.history.stores.store.sleep", stop)
+    doomed = [each.session_id for each in sessions[1:3]]
+    with pytest.raises(KeyboardInterrupt):
+        store.delete(doomed)
+    assert len(store.sessions()) == 4
+    assert 0 < len(store.nodes(runs[1].run_id)) + len(store.nodes(runs[0].run_id)) < 70
+    monkeypatch.undo()
+    assert store.delete(doomed) == 2
+    assert {each.session_id for each in store.sessions()} == {sessions[0].session_id, sessions[3].session_id}
+    assert store.nodes(runs[1].run_id) == store.metrics(sessions[1].session_id) == []
+    assert store.facts(sessions[0].session_id) == {"pauses": 3}

@@ -28,7 +28,7 @@ from ipyproject.history.records import (
     Status,
     as_document,
 )
-from ipyproject.history.stores.store import SessionFilter
+from ipyproject.history.stores.search import SessionFilter
 from ipyproject.history.values import jsonable
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, cast
 
 from ipyproject.errors import HistoryError
-from ipyproject.history.stores.store import Comparison
+from ipyproject.history.stores.search import Comparison
 from ipyproject.history.values import flattened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ipyproject.history.stores.store import Operator
+    from ipyproject.history.stores.search import Operator
 
 Conditions: TypeAlias = "Mapping[str, Any] | str | Iterable[str]"
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from ipyproject import current
 from ipyproject.errors import HistoryError, MetadataError
 from ipyproject.history.recording.spool import spool_of
+from ipyproject.history.stores.failures import HistoryWarning
 from ipyproject.history.stores.folders import PRIVATE_FOLDER, make_private_folder
 from ipyproject.history.stores.locations import MEND, URL, without_any_password
 from ipyproject.history.stores.opening import open_store
-from ipyproject.history.stores.store import HistoryWarning
 from ipyproject.project import METADATA_FILE, TABLE, Metadata, find_project, read_metadata
 from ipyproject.visible import visible
 
@@ -139,7 +139,7 @@ def open_for_reading(location: str | Path, *, root: Path | None = None) -> Store
         HistoryError: See `open_store`.
     """
     waiting = spool_of(location, root=root).waiting()
-    store = open_store(location, root=root, create=False)
+    store = open_store(location, root=root, reading=True)
     if waiting:
         many = "1 session waits" if waiting == 1 else f"{waiting} sessions wait"
         warnings.warn(f"{many} to be taken in by the next session that opens.", HistoryWarning, stacklevel=4)

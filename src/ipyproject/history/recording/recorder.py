@@ -7,23 +7,23 @@ import os
 import warnings
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import RLock
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from ipyproject.forks import fork_safe_lock
 from ipyproject.history.events import Event, RunStarted, SessionClosed, SessionOpened, SessionSeen, joined
 from ipyproject.history.recording.pulse import FLUSH_SECONDS, RENEWAL_SECONDS, pulse
-from ipyproject.history.recording.spool import spool_of
+from ipyproject.history.recording.spool import Spool, spool_of
+from ipyproject.history.stores.failures import HistoryWarning, StoreBusyError, StoreLostError
 from ipyproject.history.stores.idle import keep_idle_store, take_idle_store
 from ipyproject.history.stores.locations import without_password
 from ipyproject.history.stores.opening import open_store
-from ipyproject.history.stores.store import HistoryWarning, StoreBusyError, StoreLostError
+from ipyproject.interrupts import Interrupts
 from ipyproject.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from ipyproject.history.stores.sql import SqlStore
     from ipyproject.history.stores.store import Store
 
 _logger = logging.getLogger(__name__)
@@ -49,8 +49,34 @@ class NullRecorder:
     def close(self) -> None:
         """Do nothing."""
 
-    def take_in_workers(self) -> None:
+    def take_in_workers(self) -> list[Event]:
         """Do nothing."""
+        return []
+
+    @property
+    def worker_folders(self) -> Sequence[Path]:
+        """Where workers may write what they tell, the preferred one first; none where nothing is kept."""
+        return ()
+
+
+class WorkerRecorder(NullRecorder):
+    """Records what workers may tell in a file of this process, which the session's own process takes in.
+
+    Args:
+        session_id: The session.
+        spool: Where to.
+    """
+
+    keeps = True
+
+    def __init__(self, session_id: str, spool: Spool) -> None:
+        self._session_id = session_id
+        self._spool = spool
+
+    def record(self, event: Event) -> None:
+        """Record an event, if a worker may tell it."""
+        if event.is_told_by_workers and self._session_id:
+            self._spool.write(self._session_id, [event], worker=True)
 
 
 class Recorder(NullRecorder):
@@ -75,9 +101,9 @@ class Recorder(NullRecorder):
         self._root = root
         self._name = without_password(location)
         self._key = f"{Path.cwd() if root is None else root}\n{location}"
-        self._lock = RLock()
+        self._lock = fork_safe_lock()
         self._pid = os.getpid()
-        self._store: SqlStore | None = None
+        self._store: Store | None = None
         self._session_id = ""
         self._closed = False
         self._to_repeat: list[Event] = []  # what a new store would have to be told first
@@ -98,8 +124,7 @@ class Recorder(NullRecorder):
     def record(self, event: Event) -> None:
         """Record an event, and all before it that waited; one that may wait is written `FLUSH_SECONDS` from now."""
         if os.getpid() != self._pid:
-            if event.is_told_by_workers and self._session_id:
-                spool_of(self._location, root=self._root).write(self._session_id, [event], worker=True)
+            WorkerRecorder(self._session_id, self._spool()).record(event)
             return
         begun = monotonic()
         with self._lock:
@@ -111,14 +136,15 @@ class Recorder(NullRecorder):
                     pulse.beat_soon()
                 if len(self._waiting) < MOST_WAITING and begun < self._due:
                     return
+            with Interrupts():  # a transaction that one has ended, and another one while it was undone, would stay open
                 self._pending += self._waited_for()
-            else:
-                self._note(event, blocked)
-                self._pending += [*self._waited_for(), event]
-            self._write()
-            self._closed |= isinstance(event, SessionClosed)
-            if self._closed:  # a fact that arrives late opens the store once more
-                self._leave_store()
+                if not event.may_wait or self._closed:
+                    self._note(event, blocked)
+                    self._pending.append(event)
+                self._write()
+                self._closed |= isinstance(event, SessionClosed)
+                if self._closed:  # a fact that arrives late opens the store once more
+                    self._leave_store()
         self._warn()
 
     def _note(self, event: Event, blocked: float) -> None:
@@ -138,11 +164,24 @@ class Recorder(NullRecorder):
                     self._pending.append(SessionSeen(self._session_id, datetime.now(UTC)))
                 self._flush()
 
-    def take_in_workers(self) -> None:
-        """Take what workers have told until now into the record."""
-        if os.getpid() == self._pid and self._store is not None and not self._spooling:
+    def take_in_workers(self) -> list[Event]:
+        """Take what workers have told until now into the record, and return it."""
+        taken: list[Event] = []
+
+        def write(events: Sequence[Event]) -> None:
+            self._pending += events
+            self._write()
+            taken.extend(events)
+
+        if os.getpid() == self._pid and self._session_id:
             with self._lock:
-                self._take_in(self._store, of_session=self._session_id)
+                self._take_in(lambda spool: spool.take_in_workers(self._session_id, write))
+        return taken
+
+    @property
+    def worker_folders(self) -> Sequence[Path]:
+        """Where workers may write what they tell, the preferred one first."""
+        return self._spool().folders
 
     def close(self) -> None:
         """Write what is left and let go of the store; closing the session does it, too. Idempotent."""
@@ -165,7 +204,7 @@ class Recorder(NullRecorder):
     def _write(self) -> None:
         """Bring what is pending to the store, else to the spool."""
         if self._spooling:
-            self._spool(self._pending)
+            self._spool_pending(self._pending)
             return
         expected = CALL_SECONDS + ROW_SECONDS * sum(event.size for event in self._pending)
         opening = self._store is None
@@ -178,22 +217,23 @@ class Recorder(NullRecorder):
         if self._waited > PATIENCE_SECONDS and not self._spooling:
             self._start_spooling(f"{self._name} answers too slowly.")
         elif opening and self._store is not None:
-            self._take_in(self._store)
+            store = self._store
+            self._take_in(lambda spool: spool.take_in(store))
 
     def _put(self, events: Sequence[Event]) -> None:
         (self._store or self._open()).write(events)
         self._keep_pending()
 
-    def _open(self) -> SqlStore:
+    def _open(self) -> Store:
         self._store = take_idle_store(self._key)
         if self._store is None:
             self._store = open_store(self._location, root=self._root, recording=True)
             self._notices += self._store.notices
         return self._store
 
-    def _take_in(self, store: Store, of_session: str | None = None) -> None:
+    def _take_in(self, take_in: Callable[[Spool], list[str]]) -> None:
         try:
-            self._notices += spool_of(self._location, root=self._root).take_in(store, of_session=of_session)
+            self._notices += take_in(self._spool())
         except Exception as error:
             _logger.debug("Taking in the spooled sessions failed.", exc_info=error)
 
@@ -216,12 +256,15 @@ class Recorder(NullRecorder):
     def _start_spooling(self, reason: str) -> None:
         self._drop_store()
         self._spooling = True
-        self._spool([*self._to_repeat, *self._pending])
+        self._spool_pending([*self._to_repeat, *self._pending])
         where = f"goes to {self._spooled} and is taken in by a later session" if self._spooled else "is lost"
         self._notices.append(f"The history of sessions can't be written: {reason} The record of this one {where}.")
 
-    def _spool(self, events: Sequence[Event]) -> None:
-        spool = spool_of(self._location, root=self._root)
+    def _spool(self) -> Spool:
+        return spool_of(self._location, root=self._root)
+
+    def _spool_pending(self, events: Sequence[Event]) -> None:
+        spool = self._spool()
         begun, self._spooled = self._spooled, spool.write(self._session_id, events, begun=self._spooled)
         if begun and self._spooled is None:  # its disk is full, too: begin again elsewhere
             self._spooled = spool.write(self._session_id, [*self._to_repeat, *self._pending])

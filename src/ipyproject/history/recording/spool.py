@@ -12,6 +12,7 @@ import re
 import stat
 import tempfile
 from contextlib import contextmanager, suppress
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic, time
@@ -24,13 +25,14 @@ from ipyproject.history.stores.folders import PRIVATE_FOLDER, make_private_folde
 from ipyproject.history.stores.locations import sqlite_path, without_any_password
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from ipyproject.history.stores.store import Store
 
 SUFFIX = ".jsonl"
 UNREADABLE = ".unreadable"  # is appended to the name of a file that has lines which are not ours
 ORPHAN_SECONDS = 86_400.0  # a file of a process that can't be seen from here is taken in when it is a day old
+LONGEST_TAKING_IN = 0.3  # seconds
 MOST_BYTES = 2**30  # of one file; a larger one is not ours
 _OF_WORKER = re.compile(r".+-[0-9a-f]{6}-\d+")  # a file's name without its suffix
 _FLAGS = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a FIFO would wait for a writer
@@ -77,7 +79,7 @@ class Spool:
     """
 
     def __init__(self, folders: Sequence[Path], *, shared: Sequence[Path] = ()) -> None:
-        self._folders = folders
+        self.folders = folders
         self._shared = shared
 
     def write(
@@ -96,7 +98,7 @@ class Spool:
         """
         text = "".join(event.as_line() + "\n" for event in events)
         name = f"{session_id}-{os.getpid()}{SUFFIX}" if worker else f"{session_id}{SUFFIX}"
-        for path in [begun] if begun else [folder / name for folder in self._folders]:
+        for path in [begun] if begun else [folder / name for folder in self.folders]:
             with suppress(OSError):
                 make_private_folder(path.parent)
                 with _opened(path, os.O_RDWR | os.O_APPEND | os.O_CREAT) as file:
@@ -115,7 +117,7 @@ class Spool:
         """Return how many sessions are to be taken in; what their workers have told apart."""
         return sum(_OF_WORKER.fullmatch(path.stem) is None for path in self._waiting())
 
-    def take_in(self, store: Store, *, of_session: str | None = None, seconds: float = 0.3) -> list[str]:
+    def take_in(self, store: Store, *, seconds: float = LONGEST_TAKING_IN) -> list[str]:
         """Move what waits into the store: files that no more will come to, each in one transaction; then it is removed.
 
         What a store is told may be repeated, so that a crash between the two, or another process that does the same at
@@ -123,7 +125,6 @@ class Spool:
 
         Args:
             store: Where to.
-            of_session: Take in what workers have told of this session until now, and nothing else.
             seconds: How long; the rest stays for the next session.
 
         Returns:
@@ -132,16 +133,33 @@ class Spool:
         Raises:
             HistoryError: The store failed; the files stay.
         """
+        return self._take_in(partial(store.write, of_known_only=True), "*", seconds)
+
+    def take_in_workers(self, session_id: str, write: Callable[[Sequence[Event]], object]) -> list[str]:
+        """Do the same with what workers have told of a session until now, whether or not more will come.
+
+        Args:
+            session_id: The session.
+            write: Brings events to the record.
+
+        Returns:
+            What the user should be told.
+        """
+        return self._take_in(write, f"{session_id}-*", LONGEST_TAKING_IN, until_now=True)
+
+    def _take_in(
+        self, write: Callable[[Sequence[Event]], object], pattern: str, seconds: float, *, until_now: bool = False
+    ) -> list[str]:
         deadline = monotonic() + seconds
         notices = []
-        for path in self._waiting(f"{of_session}-*" if of_session else "*"):
+        for path in self._waiting(pattern):
             if monotonic() > deadline:
                 break
             with suppress(OSError), _opened(path, os.O_RDWR) as file:  # else another process took it, or it is not ours
                 events, is_newer, is_spoilt, has_ended = _read(file)
-                if is_newer or not (has_ended or of_session):
+                if is_newer or not (has_ended or until_now):
                     continue
-                store.write(events, of_known_only=True)
+                write(events)
                 if is_spoilt:
                     path.rename(path.with_name(path.name + UNREADABLE))
                     notices.append(f"{path} has lines that are no events; it was set aside as {path.name}{UNREADABLE}.")
@@ -150,7 +168,7 @@ class Spool:
         return notices
 
     def _waiting(self, pattern: str = "*") -> Iterator[Path]:
-        for folder in (*self._folders, *self._shared):
+        for folder in (*self.folders, *self._shared):
             if _is_own(folder):
                 yield from sorted(folder.glob(f"{pattern}{SUFFIX}"))
 

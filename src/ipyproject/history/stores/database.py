@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -13,11 +12,7 @@ Row = tuple[Any, ...]
 
 
 class Result(Protocol):
-    """What a statement gave."""
-
-    @property
-    def rowcount(self) -> int:
-        """The number of rows that were written."""
+    """What a query gave."""
 
     def fetchone(self) -> Any:
         """Return the next row, or None."""
@@ -30,53 +25,44 @@ class Statements(Protocol):
     """An open transaction, with ``?`` for parameters."""
 
     def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> Result:
-        """Execute one statement."""
+        """Execute one statement; an error in it may come with a later one."""
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> object:
         """Execute one statement for each of the rows."""
 
 
-class Database(ABC):
-    """A connection that threads may share.
+class Database(Protocol):
+    """A connection that threads may share; each method raises `HistoryError` when the database can't be used.
 
     Attributes:
         location: Where it is, for messages; never with a password.
-        notices: What the user should be told about how it was opened.
-        merges_in_order: An INTERSECT of lists in one order is merged while they are read, up to the LIMIT.
     """
 
     location: str
-    notices: Sequence[str] = ()
-    merges_in_order = False
 
-    @abstractmethod
     def transaction(self) -> AbstractContextManager[Statements]:
         """Return a transaction for writing; one within another joins it."""
 
-    @abstractmethod
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         """Insert the rows that are not there yet; within a transaction."""
 
-    @abstractmethod
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Return the rows of a query."""
 
-    @abstractmethod
+    def common(self, queries: Sequence[str]) -> str:
+        """Return the query for the sessions that all of these queries for sessions give."""
+
     def tables(self) -> set[str]:
         """Return the names of the tables that there are."""
 
-    @abstractmethod
     def prepare(self) -> None:
-        """Set an empty database up before its first table is made."""
+        """Set a database up before its tables are made or changed."""
 
-    @abstractmethod
     def translated(self, statement: str) -> str:
         """Return the statement of a migration in the database's own words."""
 
-    @abstractmethod
     def is_current(self) -> bool:
         """Return whether what was connected to is still what `location` names, as far as can be told from here."""
 
-    @abstractmethod
     def close(self) -> None:
         """Close the connection; idempotent."""

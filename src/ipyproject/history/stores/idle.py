@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import atexit
 import os
-from threading import Lock
 from typing import TYPE_CHECKING
 
+from ipyproject.forks import fork_safe_lock
+
 if TYPE_CHECKING:
-    from ipyproject.history.stores.sql import SqlStore
+    from ipyproject.history.stores.store import Store
 
 
 class _Idle:
     """At most one store that nobody uses."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = fork_safe_lock()
         self._pid = os.getpid()
         self._name = ""
-        self._store: SqlStore | None = None
+        self._store: Store | None = None
         self._of_the_parent: list[object] = []  # a connection that came with a fork is not touched, nor collected
 
-    def take(self, name: str) -> SqlStore | None:
+    def take(self, name: str) -> Store | None:
         """Return the store called `name` where it is here and as good as one newly opened; it is the caller's then."""
         with self._lock:
             if self._store is None or self._pid != os.getpid() or self._name != name:
@@ -36,7 +37,7 @@ class _Idle:
         store.close()
         return None
 
-    def keep(self, name: str, store: SqlStore | None) -> None:
+    def keep(self, name: str, store: Store | None) -> None:
         """Keep a store that its user is done with, instead of the one that is here."""
         with self._lock:
             previous, self._store, self._name = self._store, store, name
@@ -46,16 +47,10 @@ class _Idle:
         if previous is not None:
             previous.close()
 
-    def renew_lock(self) -> None:
-        """Begin a forked process: another thread may have held the lock."""
-        self._lock = Lock()
-
 
 _idle = _Idle()
 take_idle_store = _idle.take
 keep_idle_store = _idle.keep
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_idle.renew_lock)
 
 
 @atexit.register

@@ -1,4 +1,4 @@
-"""The tables of a store, as ordered steps: each is one transaction and leaves its own record.
+"""The tables of a store, as ordered steps, each of which leaves its own record; what is missing is one transaction.
 
 A step that has been released is never edited; a new one is added at the end. The SQL is what SQLite and PostgreSQL
 share, but for the names of some types, which a backend translates.
@@ -6,22 +6,53 @@ share, but for the names of some types, which a backend translates.
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from ipyproject.errors import HistoryError
 from ipyproject.history.ids import microseconds
+from ipyproject.history.stores.search import given_rows
 
 if TYPE_CHECKING:
-    from ipyproject.history.stores.database import Database
+    from collections.abc import Callable, Iterable
+
+    from ipyproject.history.stores.database import Database, Row, Statements
+    from ipyproject.history.values import ParameterRow
+
+PARAMETER_COLUMNS = ("session", "run", "key", "type", "number", "text")
+OURS = {"migrations", "documents", "sessions", "runs", "nodes", "parameters"}  # other programs have migrations, too
+RUNS_AT_ONCE = 500
 
 
 class Migration(NamedTuple):
-    """One step, made of statements that are executed in one transaction."""
+    """One step: statements, and what fills the new tables."""
 
     number: int
     name: str
     statements: tuple[str, ...]
+    fill: Callable[[Database, Statements], None] | None = None
+
+
+def index_parameters(database: Database, session: int, rows: Iterable[ParameterRow], *, run: int = 0) -> None:
+    """Let a session be found by these rows, which one of its runs was given, or itself (0)."""
+    # A name with a dot may give the same path as a nested one: the first is found, both stand in the document.
+    database.insert("parameters", PARAMETER_COLUMNS, [(session, run, *row) for row in rows])
+
+
+def _index_runs(database: Database, statements: Statements) -> None:
+    """Index what the runs were given that are there already."""
+    last = -1
+    sql = "SELECT run, session, record FROM runs WHERE run > ? ORDER BY run LIMIT ?"
+    while rows := statements.execute(sql, (last, RUNS_AT_ONCE)).fetchall():
+        given: list[Row] = []
+        for last, session, text in rows:
+            with suppress(ValueError, TypeError, AttributeError, KeyError):  # one that nobody can read
+                record = json.loads(text)
+                found = given_rows(record["selection"], record["extra_params"])
+                given += [(session, last, *row) for row in found]
+        database.insert("parameters", PARAMETER_COLUMNS, given)
 
 
 MIGRATIONS = (
@@ -69,8 +100,29 @@ MIGRATIONS = (
     Migration(2, "sessions by project", ("CREATE INDEX sessions_by_project ON sessions (project, session)",)),
     # When its process said last that it is there.
     Migration(3, "seen", ("ALTER TABLE sessions ADD COLUMN seen INTEGER",)),
+    Migration(
+        4,
+        "what runs were given",
+        (
+            "ALTER TABLE parameters RENAME TO older_parameters",
+            "DROP INDEX parameters_by_number",
+            "DROP INDEX parameters_by_text",
+            # `run` is 0 for what the session itself was given.
+            """CREATE TABLE parameters (
+                session INTEGER NOT NULL, run INTEGER NOT NULL, key TEXT NOT NULL, type TEXT NOT NULL, number REAL,
+                text TEXT, PRIMARY KEY (session, run, key)) WITHOUT ROWID""",
+            """INSERT INTO parameters (session, run, key, type, number, text)
+                SELECT session, 0, key, type, number, text FROM older_parameters ORDER BY session""",
+            "DROP TABLE older_parameters",
+            "CREATE INDEX parameters_by_number ON parameters (key, number, session) WHERE number IS NOT NULL",
+            "CREATE INDEX parameters_by_text ON parameters (key, text, type, session) WHERE text IS NOT NULL",
+            "DROP INDEX runs_by_pipeline",
+        ),
+        _index_runs,
+    ),
 )
 LATEST = MIGRATIONS[-1].number
+VERSION = "SELECT max(number) FROM migrations"
 
 
 def migrate(database: Database) -> None:
@@ -79,46 +131,50 @@ def migrate(database: Database) -> None:
     Raises:
         HistoryError: A newer version of ipyproject wrote it, or it belongs to another program; it stays untouched.
     """
-    version = _version(database)
+    version = version_of(database)
+    check_version(database, version)
     if version == LATEST:
         return
-    if version == 0:
-        database.prepare()
-    for migration in MIGRATIONS:
-        with database.transaction() as statements:
-            if migration.number <= _version(database):  # another process was faster, or it was there before
-                continue
+    database.prepare()
+    with database.transaction() as statements:
+        for migration in MIGRATIONS[version_of(database) :]:  # another process may have been faster
             for statement in migration.statements:
                 statements.execute(database.translated(statement))
+            if migration.fill is not None:
+                migration.fill(database, statements)
             statements.execute(
                 "INSERT INTO migrations (number, name, applied) VALUES (?, ?, ?)",
                 (migration.number, migration.name, microseconds(datetime.now(UTC))),
             )
 
 
-def is_up_to_date(database: Database) -> bool:
-    """Return whether a database that was up to date still is.
+def check_version(database: Database, version: int) -> None:
+    """Refuse to write into a database of a version that is not known here.
 
     Raises:
-        HistoryError: It can't be read any more.
+        HistoryError: A newer version of ipyproject wrote it.
     """
-    return database.read("SELECT max(number) FROM migrations") == [(LATEST,)]
-
-
-def _version(database: Database) -> int:
-    tables = database.tables()
-    if "migrations" not in tables:
-        if tables:
-            raise HistoryError(
-                f"{database.location} is a database of another program: it has no table of migrations.",
-                "Give the history a file of its own.",
-            )
-        return 0
-    [[version]] = database.read("SELECT max(number) FROM migrations")
-    if version is not None and version > LATEST:
+    if version > LATEST:
         raise HistoryError(
             f"{database.location} was written by a newer version of ipyproject (its tables have version {version}, "
             f"this one knows {LATEST}); it was left as it is.",
             "Upgrade ipyproject, or name another store in SESSION_STORE.",
         )
+
+
+def version_of(database: Database) -> int:
+    """Return the version of a database's tables; 0 where there are none.
+
+    Raises:
+        HistoryError: It belongs to another program.
+    """
+    tables = database.tables()
+    if not tables:
+        return 0
+    if not tables >= OURS:
+        raise HistoryError(
+            f"{database.location} is a database of another program: it was left as it is.",
+            "Give the history a file of its own.",
+        )
+    [[version]] = database.read(VERSION)
     return int(version or 0)

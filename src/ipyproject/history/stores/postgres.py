@@ -1,27 +1,27 @@
 """The PostgreSQL store: a schema in a database that a team shares, through psycopg 3."""
 
-# ruff: noqa: D102 - the base class documents the methods
 from __future__ import annotations
 
-import os
 import re
-import socket
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from threading import Lock, RLock, Thread
-from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any
+from threading import RLock, Thread
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from ipyproject.errors import HistoryError
-from ipyproject.history.stores.database import Database
+from ipyproject.history.stores.failures import StoreBusyError
 from ipyproject.history.stores.locations import without_password
-from ipyproject.history.stores.store import StoreBusyError
+from ipyproject.history.stores.sqlite import empty_store
+from ipyproject.history.stores.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from types import ModuleType
+    from collections.abc import Iterable, Iterator, Sequence
 
-    import psycopg
+    from psycopg.abc import PQGen
 
     from ipyproject.history.stores.database import Row
 
@@ -29,13 +29,13 @@ SCHEMA = "ipyproject"  # other tables of the database are none of our business
 TURN = 0x6970_7972  # the advisory lock of those who write, one after the other as in SQLite
 RECORDING_SECONDS = 0.4  # what a run waits for an answer
 READING_SECONDS = 10.0
-SENT_AT_ONCE = 8  # statements; their answers are waited for together
-MANY = 100  # rows that are worth a COPY, which takes two ways to the server and back
+LOOK_SECONDS = 0.05  # how often it is looked whether an answer takes too long
 ON_CONNECTING = (
     f"SET search_path TO {SCHEMA}; SET client_encoding TO 'UTF8'; SET statement_timeout TO %d; "
     "SET lock_timeout TO %d; SET idle_in_transaction_session_timeout TO 10000"
 )
 BUSY_STATES = {"55P03", "57014"}  # a lock, or an answer, was waited for too long
+COLUMN_TYPES = {"number": "float8", "duration": "float8", "session": "int8", "run": "int8", "started": "int8"}
 
 # How the statements of migrations read here. Text compares by bytes, as in SQLite, whatever the database's language.
 TRANSLATIONS = (
@@ -45,12 +45,69 @@ TRANSLATIONS = (
     (re.compile(r"\s*\bWITHOUT ROWID\b"), ""),
 )
 
+Answer = TypeVar("Answer")
 
-class PostgresDatabase(Database):
-    """A connection to a PostgreSQL server; threads take turns.
 
-    Whoever waits for the server waits for a bounded time, also when it is there and says nothing: the connection is
-    then hung up from another thread.
+def open_server(url: str, *, reading: bool = False, recording: bool = False, create: bool = True) -> Store:
+    """Open the store on a server; see `open_store`.
+
+    Raises:
+        StoreBusyError: It does not answer in time.
+        HistoryError: It can't be connected to.
+    """
+    database = PostgresDatabase(url, recording=recording)
+    try:
+        is_there = (create and not reading) or database.tables()
+    except BaseException:
+        database.close()
+        raise
+    if is_there:
+        return Store(database, reading=reading)
+    database.close()
+    return empty_store(database.location)
+
+
+class _Connection(psycopg.Connection["Row"]):
+    """A connection that is given up when an answer does not come in time, also if the server is there and silent.
+
+    Attributes:
+        seconds: How long one answer may take.
+    """
+
+    seconds = READING_SECONDS
+
+    def wait(self, gen: PQGen[Answer], *_arguments: Any, **_options: Any) -> Answer:
+        """Wait for what `gen` waits for."""
+        try:
+            return super().wait(_in_time(gen, self.seconds), LOOK_SECONDS)
+        except TimeoutError:
+            self.close()  # what is still to come would be taken for the next answer
+            raise
+
+
+def _in_time(waiting: PQGen[Answer], seconds: float) -> PQGen[Answer]:
+    """Pass on what is waited for, until it takes too long.
+
+    Raises:
+        TimeoutError: It does.
+    """
+    end = monotonic() + seconds
+    try:
+        wanted = next(waiting)
+        while True:
+            ready = yield wanted
+            if not ready and monotonic() > end:
+                raise TimeoutError
+            wanted = waiting.send(ready)
+    except StopIteration as finished:
+        answer: Answer = finished.value
+        return answer
+
+
+class PostgresDatabase:
+    """A connection to a PostgreSQL server; threads take turns. Nobody waits for the server for ever.
+
+    The statements of a transaction are sent together: the way to the server and back takes longer than most of them.
 
     Args:
         url: ``postgresql://user:password@host:port/database?...``, as libpq understands it.
@@ -58,95 +115,59 @@ class PostgresDatabase(Database):
 
     Raises:
         StoreBusyError: It does not answer in time.
-        HistoryError: psycopg is missing, or the server can't be connected to.
+        HistoryError: The server can't be connected to.
     """
 
     def __init__(self, url: str, *, recording: bool = False) -> None:
-        psycopg = _import_psycopg()
         self.location = without_password(url)
-        self._seconds = RECORDING_SECONDS if recording else READING_SECONDS
         self._lock = RLock()
         self._within_transaction = False
-        self._unsent: list[tuple[str, _Answer]] = []
+        seconds = RECORDING_SECONDS if recording else READING_SECONDS
         password = _checked_password(url, self.location)
         with self._store_errors(password):
-            self._connection = self._connect(url)
-        self._watch = _Watch(self._connection, self._seconds)
-        self._composer = psycopg.ClientCursor(self._connection)
-        milliseconds = int(self._seconds * 1000)
-        try:
-            with self._waiting():
-                self._ask(ON_CONNECTING % (milliseconds, milliseconds))
-        except BaseException:
-            self.close()
-            raise
-
-    def _connect(self, url: str) -> psycopg.Connection[Row]:
-        """Connect in a thread of its own: libpq waits at least two seconds, and for a name server even longer."""
-        import psycopg
-
-        promised: Future[psycopg.Connection[Row]] = Future()
-
-        def connect() -> None:
-            connection, failure = None, None
+            self._connection = _connected(url, seconds)
+            self._connection.seconds = seconds
             try:
-                connection = psycopg.connect(url, autocommit=True, connect_timeout=2, application_name="ipyproject")
-            except Exception as error:  # noqa: BLE001 - raised where it is waited for
-                failure = error
-            if not promised.set_running_or_notify_cancel():  # too late
-                if connection is not None:
-                    connection.close()
-            elif connection is not None:
-                promised.set_result(connection)
-            else:
-                promised.set_exception(failure)
-
-        Thread(target=connect, name="ipyproject-connect", daemon=True).start()
-        try:
-            return promised.result(self._seconds)
-        except TimeoutError:
-            if promised.cancel():
-                raise self._too_slow() from None
-            return promised.result()
+                self._connection.execute(ON_CONNECTING % (seconds * 1000, seconds * 1000))
+            except BaseException:
+                self._connection.close()
+                raise
 
     @contextmanager
     def transaction(self) -> Iterator[PostgresDatabase]:
+        """Return a transaction for writing; one within another joins it."""
         with self._lock:
             if self._within_transaction:
                 yield self
                 return
-            with self._waiting():
-                self._within_transaction = True
+            self._within_transaction = True
+            try:
+                with self._store_errors():
+                    yield from self._pipelined()
+            finally:
+                self._within_transaction = False
+
+    def _pipelined(self) -> Iterator[PostgresDatabase]:
+        failure: BaseException | None = None
+        try:
+            with self._connection.pipeline():
                 try:
                     self.execute("BEGIN")
                     self.execute(f"SELECT pg_advisory_xact_lock({TURN})")
                     yield self
                     self.execute("COMMIT")
-                    self._send()
-                except BaseException:
-                    self._roll_back()
-                    raise
-                finally:
-                    self._within_transaction = False
+                except BaseException as error:  # noqa: BLE001 - raised below: psycopg logs one that leaves a pipeline
+                    failure = error
+        except (psycopg.Error, TimeoutError) as error:
+            failure = failure or error
+        if failure is not None:
+            with suppress(psycopg.Error, TimeoutError):
+                self._connection.execute("ROLLBACK")
+            raise failure
 
-    def _roll_back(self) -> None:
-        import psycopg
-
-        self._unsent.clear()
-        with suppress(psycopg.Error):
-            self._ask("ROLLBACK")
-
-    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> _Answer:
-        """Execute one statement of the open transaction, together with the next ones: when an answer is looked at.
-
-        The way to the server and back takes longer than most statements. An error in one comes with a later one.
-        """
-        text = self._composer.mogrify(_placeholders(sql), parameters) if parameters else sql
-        answer = _Answer(self._send)
-        self._unsent.append((text, answer))
-        if len(self._unsent) >= SENT_AT_ONCE:
-            self._send()
-        return answer
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
+        """Execute one statement of the open transaction, together with the next ones: when an answer is looked at."""
+        return self._connection.execute(sql.replace("?", "%s"), parameters or None)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Execute one statement of the open transaction for each of the rows."""
@@ -154,89 +175,56 @@ class PostgresDatabase(Database):
             self.execute(sql, row)
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
-        if rows and (len(rows) < MANY or not self._copied(table, columns, rows)):
-            places = f"({', '.join(['%s'] * len(columns))})"
-            values = ", ".join([self._composer.mogrify(places, row) for row in rows])
-            self.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values} ON CONFLICT DO NOTHING")  # noqa: S608
-
-    def _copied(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> bool:
-        """Insert new rows in the way that takes a tenth of the time; return False when one is there already."""
-        import psycopg
-
-        self.execute("SAVEPOINT copying")
-        self._send()
-        try:
-            sql = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
-            with self._watch.statement(), self._connection.cursor() as cursor, cursor.copy(sql) as copy:
-                for row in rows:
-                    copy.write_row(row)
-        except psycopg.errors.UniqueViolation:
-            self.execute("ROLLBACK TO SAVEPOINT copying")
-            return False
-        return True
-
-    def _send(self) -> None:
-        """Send the statements that wait, and take in their answers."""
-        unsent, self._unsent = self._unsent, []
-        if unsent:
-            with self._watch.statement():
-                results = self._composer.execute("; ".join(text for text, _ in unsent))
-            for _, answer in unsent:
-                answer.arrived(results.rowcount, results.fetchall() if results.description else [])
-                results.nextset()
-
-    def _ask(self, sql: str, parameters: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
-        """Send one statement by itself."""
-        with self._watch.statement():
-            return self._connection.execute(_placeholders(sql), parameters or None)
+        """Insert the rows that are not there yet, as one array per column; within a transaction."""
+        if rows:
+            arrays = ", ".join([f"?::{COLUMN_TYPES.get(column, 'text')}[]" for column in columns])
+            self.execute(
+                f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING",  # noqa: S608
+                [*map(_array, zip(*rows, strict=True))],
+            )
 
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        with self._lock:
-            if self._within_transaction:
-                return self.execute(sql, parameters).fetchall()
-            with self._waiting():
-                return self._ask(sql, parameters).fetchall()
+        """Return the rows of a query."""
+        with self._lock, self._store_errors():
+            return self.execute(sql, parameters).fetchall()
+
+    def common(self, queries: Sequence[str]) -> str:
+        """Return the query for the sessions that all of these queries give: the server knows which to begin with."""
+        return f"SELECT session FROM sessions WHERE {' AND '.join(f'session IN ({query})' for query in queries)}"  # noqa: S608
 
     def tables(self) -> set[str]:
+        """Return the names of the tables that there are."""
         return {name for (name,) in self.read("SELECT tablename FROM pg_tables WHERE schemaname = ?", (SCHEMA,))}
 
     def prepare(self) -> None:
+        """Make our schema."""
         with self.transaction():
             self.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
 
     def translated(self, statement: str) -> str:
+        """Return the statement of a migration in PostgreSQL's words."""
         for pattern, replacement in TRANSLATIONS:
             statement = pattern.sub(replacement, statement)
         return statement
 
     def is_current(self) -> bool:
+        """Return whether the connection is open, as far as is known."""
         return not self._connection.closed
 
     def close(self) -> None:
+        """Close the connection; idempotent."""
         with self._lock:
             self._connection.close()
 
     @contextmanager
-    def _waiting(self) -> Iterator[None]:
-        """Wait for the answers to statements, but not for ever."""
-        try:
-            with self._store_errors():
-                yield
-        except HistoryError:
-            if self._watch.has_hung_up:
-                raise self._too_slow() from None
-            raise
-
-    def _too_slow(self) -> StoreBusyError:
-        return StoreBusyError(f"{self.location} does not answer.", "Check that the server is there and reachable.")
-
-    @contextmanager
     def _store_errors(self, password: str | None = None) -> Iterator[None]:
         """Turn psycopg's errors into ours."""
-        import psycopg
-
         try:
             yield
+        except TimeoutError:
+            raise StoreBusyError(
+                f"{self.location} does not answer.", "Check that the server is there and reachable."
+            ) from None
         except psycopg.Error as error:
             said = (error.diag.message_primary or str(error)).partition("\n")[0].strip().rstrip(".")
             if password:
@@ -245,93 +233,43 @@ class PostgresDatabase(Database):
             raise kind(f"{self.location} can't be used: {said}.", "Check the server and the URL.") from None
 
 
-class _Answer:
-    """What a statement gives; looking at it sends the statement, where that has not been done.
+def _array(values: Iterable[Any]) -> str:
+    """Return values as the text of an array: psycopg takes five times as long."""
+    texts = [
+        "NULL" if each is None else '"' + str(each).replace("\\", "\\\\").replace('"', '\\"') + '"' for each in values
+    ]
+    return f"{{{','.join(texts)}}}"
 
-    Args:
-        send: Sends it.
+
+def _connected(url: str, seconds: float) -> _Connection:
+    """Connect in a thread of its own: libpq waits at least two seconds, and for a name server even longer.
+
+    Raises:
+        TimeoutError: It takes too long.
     """
+    promised: Future[_Connection] = Future()
 
-    def __init__(self, send: Callable[[], None]) -> None:
-        self._send = send
-        self._rowcount: int | None = None
-        self._rows: list[Row] = []
-
-    def arrived(self, rowcount: int, rows: list[Row]) -> None:
-        """Take in what the server answered."""
-        self._rowcount, self._rows = rowcount, rows[::-1]
-
-    @property
-    def rowcount(self) -> int:
-        """The number of rows that were written, or found."""
-        if self._rowcount is None:
-            self._send()
-        return self._rowcount or 0
-
-    def fetchone(self) -> Row | None:
-        """Return the next row, or None."""
-        return self._rows.pop() if self.rowcount and self._rows else None
-
-    def fetchall(self) -> list[Row]:
-        """Return all rows that are left."""
-        return [self._rows.pop() for _ in range(len(self._rows))] if self.rowcount else []
-
-
-class _Watch:
-    """Hang up a connection on which an answer does not come in time.
-
-    The thread that looks after it ends when nothing has been asked for a while: starting one takes as long as asking.
-
-    Args:
-        connection: What is watched.
-        seconds: How long one answer may take, give or take a quarter.
-    """
-
-    def __init__(self, connection: psycopg.Connection[Row], seconds: float) -> None:
-        self._connection = connection
-        self._seconds = seconds
-        self._lock = Lock()
-        self._asked: float | None = None
-        self._last_asked = 0.0
-        self._is_watching = False
-        self.has_hung_up = False
-
-    @contextmanager
-    def statement(self) -> Iterator[None]:
-        """Watch the time that one answer takes."""
-        with self._lock:
-            self._asked = self._last_asked = monotonic()
-            if not self._is_watching:
-                self._is_watching = True
-                Thread(target=self._watch, name="ipyproject-watch", daemon=True).start()
+    def connect() -> None:
+        connection, failure = None, None
         try:
-            yield
-        finally:
-            with self._lock:  # from here on the connection may be closed, and its number be that of another file
-                self._asked = None
+            connection = _Connection.connect(url, autocommit=True, connect_timeout=2, application_name="ipyproject")
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            failure = error
+        if not promised.set_running_or_notify_cancel():  # too late
+            if connection is not None:
+                connection.close()
+        elif connection is not None:
+            promised.set_result(connection)
+        else:
+            promised.set_exception(failure)
 
-    def _watch(self) -> None:
-        while self._is_watching:
-            sleep(self._seconds / 4)
-            with self._lock, suppress(Exception):
-                since = monotonic() - self._last_asked
-                self._is_watching = since <= self._seconds
-                if self._asked is not None and since > self._seconds:
-                    self.has_hung_up = True
-                    with socket.socket(fileno=os.dup(self._connection.fileno())) as line:
-                        line.shutdown(socket.SHUT_RDWR)
-
-
-def _import_psycopg() -> ModuleType:
+    Thread(target=connect, name="ipyproject-connect", daemon=True).start()
     try:
-        import psycopg
-    except ImportError as error:
-        reason = str(error).partition("\n")[0]
-        raise HistoryError(
-            f"A PostgreSQL store needs psycopg 3, which can't be imported: {reason}.",
-            "pip install 'ipyproject[postgres]'",
-        ) from None
-    return psycopg
+        return promised.result(seconds)
+    except TimeoutError:
+        if promised.cancel():
+            raise
+        return promised.result()
 
 
 def _checked_password(url: str, location: str) -> str | None:
@@ -340,9 +278,6 @@ def _checked_password(url: str, location: str) -> str | None:
     Raises:
         HistoryError: The URL can't be read; libpq's own message would quote it.
     """
-    import psycopg
-    from psycopg.conninfo import conninfo_to_dict
-
     with suppress(psycopg.Error):
         if location.partition("//")[2] != "...":
             password = conninfo_to_dict(url).get("password")
@@ -351,7 +286,3 @@ def _checked_password(url: str, location: str) -> str | None:
         f"The URL of the session store, {location}, can't be read.",
         "It reads postgresql://user:password@host:port/database; a special character in the password as %40.",
     )
-
-
-def _placeholders(sql: str) -> str:
-    return sql.replace("?", "%s")

@@ -1,203 +1,146 @@
-"""The question which sessions are wanted, as SQL that an index answers.
+"""Which sessions are wanted: what is asked, the rows that answer it, and the queries that find them.
 
-One condition drives: the index of its table gives the sessions that fit, and the other conditions are looked up for
-each of them. An index of equal values gives them in the order of time, so that the first few of a frequent value cost
-as little as the only few of a rare one; where several conditions are asked for, the rarest drives. Where all are
-frequent and the database can do it, several drive: their sessions, in one order, are merged as they are read. Counting
-takes a millisecond, so that the newest sessions are looked at before: often they are enough.
+All that sessions and runs were given lies in one table, in the order of time within each value: what several
+conditions have in common is merged while it is read, and the newest come first.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from ipyproject.errors import HistoryError
-from ipyproject.history.ids import microseconds
 from ipyproject.history.records import Status
-from ipyproject.history.values import parameter_rows, storable
+from ipyproject.history.values import MAX_INDEXED_TEXT, ParameterRow, parameter_rows, storable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
-    from ipyproject.history.stores.database import Database
-    from ipyproject.history.stores.store import Comparison, SessionFilter
-    from ipyproject.history.values import ParameterRow
+Operator = Literal["<", "<=", ">", ">=", "!="]
 
 # What is stored as open is shown as open or, when its process is gone, as interrupted.
-STORED_AS = {Status.INTERRUPTED: (Status.OPEN, Status.INTERRUPTED)}
-GLANCE = 500  # so many sessions are looked at before it is counted how many there are
-FEW = 10_000  # so many sessions are sorted, or looked at one by one, in two milliseconds
+OPEN_ONES = (Status.OPEN, Status.INTERRUPTED)
+PIPELINE = "pipeline"  # the type of the rows that name a run's pipelines: no parameter has it
 
 
-class Query(NamedTuple):
-    """A piece of SQL and its parameters."""
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A condition on one parameter: ``Comparison("model.test_share", ">", 0.2)``.
 
-    sql: str
-    parameters: tuple[Any, ...]
+    A number is compared with numbers only, a text with texts; a session without the parameter does not fit.
+
+    Attributes:
+        key: The parameter's dotted path.
+        operator: How it is compared.
+        value: What with.
+    """
+
+    key: str
+    operator: Operator
+    value: Any
+
+    def __post_init__(self) -> None:
+        if self.operator not in get_args(Operator):
+            raise HistoryError(f"There is no comparison {self.operator!r}.", f"Known: {', '.join(get_args(Operator))}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFilter:
+    """Which sessions are wanted; what is left out does not matter.
+
+    What a run was given counts as its session's: its own parameters, and ``load_versions.<dataset>`` and
+    ``inputs.<dataset>`` (true).
+
+    Attributes:
+        project: Of this project.
+        env: Opened with this environment.
+        status: As shown: INTERRUPTED includes sessions whose process is gone.
+        since: Opened at this time or later (aware).
+        until: Opened before this time (aware).
+        params: With these values among their parameters: nested, or keyed by dotted paths.
+        compare: With parameters that compare so.
+        pipeline: With a run of this pipeline, alone or with others.
+    """
+
+    project: str | None = None
+    env: str | None = None
+    status: Status | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    compare: Sequence[Comparison] = ()
+    pipeline: str | None = None
 
 
 class Condition(NamedTuple):
-    """One thing that is asked of a session.
-
-    Attributes:
-        table: Where the answer is.
-        sql: The condition on a row called ``x`` of that table.
-        parameters: Those of `sql`.
-        indexed: An index finds the rows.
-        ordered: It gives them in the order of time.
-    """
+    """One thing that is asked of sessions: rows of a table, and the parameters of the SQL."""
 
     table: str
     sql: str
     parameters: tuple[Any, ...]
-    indexed: bool = True
-    ordered: bool = True
-
-    def as_lookup(self) -> Query:
-        """Return the condition on a session that is at hand."""
-        return Query(
-            f"EXISTS (SELECT 1 FROM {self.table} x WHERE x.session = d.session AND {self.sql})",  # noqa: S608
-            self.parameters,
-        )
-
-    def as_driver(self) -> Query:
-        """Return the condition on a row of the table that drives."""
-        return Query(self.sql.replace("x.", "d."), self.parameters)
 
 
-class SessionSearch:
-    """A search for the sessions that fit, newest first.
+def given_rows(selection: Mapping[str, Any], extra_params: Mapping[str, Any]) -> list[ParameterRow]:
+    """Return the rows by which the session of a run is found: what it was given, and its pipelines."""
+    versions, inputs, pipelines = (selection.get(name) for name in ("load_versions", "inputs", "pipeline"))
+    given: dict[str, Any] = {} if not versions else {"load_versions": versions}
+    if inputs:
+        given["inputs"] = dict.fromkeys(inputs, True)
+    names = [pipelines] if isinstance(pipelines, str) else pipelines or ()
+    return [*parameter_rows(extra_params), *parameter_rows(given), *map(_pipeline_row, names)]
+
+
+def _pipeline_row(name: str) -> ParameterRow:
+    text = storable(name[:MAX_INDEXED_TEXT])
+    return ParameterRow(f"{PIPELINE}.{text}", PIPELINE, None, text)
+
+
+def conditions(where: SessionFilter, *, of_runs: bool = True) -> Iterator[Condition]:
+    """Yield what is asked, but for the time.
 
     Args:
-        where: Which sessions.
-        database: Where they are.
+        where: Which sessions are wanted.
+        of_runs: What runs were given is in the index; an older store has the names of single pipelines beside it.
 
     Raises:
         HistoryError: A comparison makes no sense.
     """
-
-    def __init__(self, where: SessionFilter, database: Database) -> None:
-        self._read = database.read
-        self._times = list(_on_time(where))
-        self._conditions = list(_conditions(where))
-        self._ordered = [each for each in self._conditions if each.indexed and each.ordered]
-        self._is_simple = len(self._conditions) == len(self._ordered) <= 1
-        self._mergeable = database.merges_in_order
-        self._drivers: list[Condition | None] = []  # chosen when they are needed
-
-    def keys(self, before: int | None, limit: int) -> list[int]:
-        """Return the keys of the next `limit` sessions, only those smaller than `before`."""
-        if before is None and limit < GLANCE // 5 and not self._is_simple:
-            found = self._at_a_glance(limit)
-            if len(found) == limit:
-                return found
-        if not self._drivers:
-            self._drivers = self._choose_drivers()
-            if len(self._drivers) > 1:
-                self._times.append(self._overlap())
-        rest = [each.as_lookup() for each in self._conditions if each not in self._drivers]
-        if before is not None:
-            rest.append(Query("d.session < ?", (before,)))
-        merged = [self._driven_by(driver, rest) for driver in self._drivers]
-        sql = f"{' INTERSECT '.join(each.sql for each in merged)} ORDER BY 1 DESC LIMIT {limit:d}"
-        return [key for (key,) in self._read(sql, _values(merged))]
-
-    def _at_a_glance(self, limit: int) -> list[int]:
-        """Return those of the newest sessions that fit; there may be more."""
-        driver = self._ordered[0] if self._ordered else None
-        newest = self._driven_by(driver, [])
-        rest = [each.as_lookup() for each in self._conditions if each is not driver]
-        sql = (
-            f"SELECT d.session FROM ({newest.sql} ORDER BY 1 DESC LIMIT {GLANCE:d}) d "  # noqa: S608
-            f"WHERE {' AND '.join(each.sql for each in rest)} ORDER BY 1 DESC LIMIT {limit:d}"
-        )
-        return [key for (key,) in self._read(sql, _values([newest, *rest]))]
-
-    def _choose_drivers(self) -> list[Condition | None]:
-        """Return the conditions that drive; None where all sessions are gone through."""
-        ordered = self._ordered
-        if not self._is_simple:
-            counts = [(self._count(each), each) for each in self._conditions if each.indexed]
-            count, rarest = min(counts, default=(FEW, None), key=lambda counted: counted[0])
-            if rarest is not None and count < FEW:
-                return [rarest]
-        if (
-            self._mergeable and ordered == self._conditions
-        ):  # what is looked up besides would be for all, and not for a few
-            return [*ordered] or [None]
-        return [ordered[0] if ordered else None]
-
-    def _overlap(self) -> Query:
-        """Return the time in which sessions of all the drivers lie; they may never have met."""
-        ends = [self._driven_by(each, [], f"{end}(d.session)") for each in self._drivers for end in ("min", "max")]
-        [row] = self._read(f"SELECT {', '.join(f'({each.sql})' for each in ends)}", _values(ends))
-        if None in row:
-            return Query("1 = 0", ())
-        return Query("d.session BETWEEN ? AND ?", (max(row[::2]), min(row[1::2])))
-
-    def _count(self, condition: Condition) -> int:
-        """Return how many rows fit, up to `FEW`."""
-        query = self._driven_by(condition, [], "1")
-        [[count]] = self._read(f"SELECT count(*) FROM ({query.sql} LIMIT {FEW}) AS found", query.parameters)  # noqa: S608
-        return int(count)
-
-    def _driven_by(self, driver: Condition | None, rest: list[Query], columns: str | None = None) -> Query:
-        if columns is None:  # a session may have several runs of one pipeline; of everything else it has one
-            columns = "DISTINCT d.session" if driver and driver.table == "runs" else "d.session"
-        conditions = [*([driver.as_driver()] if driver else ()), *self._times, *rest]
-        filtered = f" WHERE {' AND '.join(each.sql for each in conditions)}" if conditions else ""
-        table = driver.table if driver else "sessions"
-        return Query(f"SELECT {columns} FROM {table} d{filtered}", _values(conditions))  # noqa: S608
-
-
-def _values(queries: Iterable[Query]) -> tuple[Any, ...]:
-    return tuple(value for each in queries for value in each.parameters)
-
-
-def _on_time(where: SessionFilter) -> Iterator[Query]:
-    if where.since is not None:
-        yield Query("d.session >= ?", (microseconds(where.since),))
-    if where.until is not None:
-        yield Query("d.session < ?", (microseconds(where.until),))
-
-
-def _conditions(where: SessionFilter) -> Iterator[Condition]:
     for row in parameter_rows(where.params):
         yield _equal(row)
-    for comparison in where.compare:
-        yield _compared(comparison)
     if where.pipeline is not None:
-        yield Condition("runs", "x.pipeline = ?", (storable(where.pipeline),))
+        row = _pipeline_row(where.pipeline)
+        yield _equal(row) if of_runs else Condition("runs", "pipeline = ?", (row.text,))
     for column, value in (("env", where.env), ("project", where.project)):
         if value is not None:
-            yield Condition("sessions", f"x.{column} = ?", (storable(value),))
-    if where.status is not None:
-        stored = STORED_AS.get(where.status, (where.status,))
-        places = ", ".join("?" * len(stored))
-        yield Condition("sessions", f"x.status IN ({places})", tuple(map(str, stored)), ordered=len(stored) == 1)
+            yield Condition("sessions", f"{column} = ?", (storable(value),))
+    if where.status not in {None, Status.UNREADABLE}:  # which are seen when they are read
+        stored = OPEN_ONES if where.status is Status.INTERRUPTED else (where.status,)
+        yield Condition("sessions", f"status IN ({', '.join('?' * len(stored))})", tuple(map(str, stored)))
+    for comparison in where.compare:
+        yield _compared(comparison)
 
 
 def _equal(row: ParameterRow) -> Condition:
     if row.number is not None:
-        return Condition("parameters", "x.key = ? AND x.number = ?", (row.key, row.number))
-    return Condition("parameters", "x.key = ? AND x.text = ? AND x.type = ?", (row.key, row.text, row.type))
+        return Condition("parameters", "key = ? AND number = ?", (row.key, row.number))
+    return Condition("parameters", "key = ? AND text = ? AND type = ?", (row.key, row.text, row.type))
 
 
 def _compared(comparison: Comparison) -> Condition:
     rows = parameter_rows({comparison.key: comparison.value})
+    row = rows[0] if len(rows) == 1 else None
     values: tuple[Any, ...]
-    if comparison.operator == "!=" and len(rows) == 1:
-        [row] = rows
+    if row and comparison.operator == "!=":
         if row.number is not None:
-            differs, values = "x.number IS NULL OR x.number <> ?", (row.key, row.number)
+            differs, values = "number IS NULL OR number <> ?", (row.number,)
         else:
-            differs, values = "x.text IS NULL OR x.text <> ? OR x.type <> ?", (row.key, row.text, row.type)
-        return Condition("parameters", f"x.key = ? AND ({differs})", values, indexed=False)
-    if len(rows) == 1 and rows[0].number is not None:
-        sql, values = f"x.key = ? AND x.number {comparison.operator} ?", (rows[0].key, rows[0].number)
-    elif len(rows) == 1 and rows[0].type == "str":
-        sql, values = f"x.key = ? AND x.text {comparison.operator} ? AND x.type = 'str'", (rows[0].key, rows[0].text)
-    else:
-        asked = f"{comparison.key} {comparison.operator} {comparison.value!r}"
-        raise HistoryError(f"{asked} can't be asked: only numbers and texts have an order.", "Ask for an equal value.")
-    return Condition("parameters", sql, values, ordered=False)
+            differs, values = "text IS NULL OR text <> ? OR type <> ?", (row.text, row.type)
+        return Condition("parameters", f"key = ? AND ({differs}) AND type <> '{PIPELINE}'", (row.key, *values))
+    if row and row.number is not None:
+        return Condition("parameters", f"key = ? AND number {comparison.operator} ?", (row.key, row.number))
+    if row and row.type == "str":
+        sql = f"key = ? AND text {comparison.operator} ? AND type = 'str'"
+        return Condition("parameters", sql, (row.key, row.text))
+    asked = f"{comparison.key} {comparison.operator} {comparison.value!r}"
+    raise HistoryError(f"{asked} can't be asked: only numbers and texts have an order.", "Ask for an equal value.")
