@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any
 
+from ipyproject.interrupts import Interrupts
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -37,8 +39,8 @@ class Format:
 
 def _pandas(kind: str, **save_args: Any) -> Format:
     def load(file: IO[Any], args: dict[str, Any]) -> Any:
-        import pandas as pd
-
+        with Interrupts():  # which would leave it half imported for good
+            import pandas as pd
         return getattr(pd, f"read_{kind}")(file, **args)
 
     def save(data: Any, file: IO[Any], args: dict[str, Any]) -> None:

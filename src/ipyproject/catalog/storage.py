@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from ipyproject.catalog.dataset import reason
 from ipyproject.errors import CatalogError, DatasetError
+from ipyproject.interrupts import Interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -168,8 +169,9 @@ class Storage:
 
     @cached_property
     def _location(self) -> tuple[Any, str]:
-        from fsspec.core import url_to_fs
-
+        with Interrupts():  # which would leave a library, and what that imports, half imported for good
+            from fsspec.core import url_to_fs
+            from fsspec.implementations.local import LocalFileSystem  # noqa: F401
         url = self._filepath
         if "://" not in url:
             url = str(self._root / os.path.expanduser(url))  # noqa: PTH111 - unlike Path's, leaves an unknown ~name alone
