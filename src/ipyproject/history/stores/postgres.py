@@ -29,6 +29,7 @@ SCHEMA = "ipyproject"  # other tables of the database are none of our business
 TURN = 0x6970_7972  # the advisory lock of those who write, one after the other as in SQLite
 RECORDING_SECONDS = 0.4  # what a run waits for an answer
 READING_SECONDS = 10.0
+SERVER_FIRST = 1.25  # one that can say by itself that it takes too long says so before, and stays connected
 LOOK_SECONDS = 0.05  # how often it is looked whether an answer takes too long
 ON_CONNECTING = (
     f"SET search_path TO {SCHEMA}; SET client_encoding TO 'UTF8'; SET statement_timeout TO %d; "
@@ -126,7 +127,7 @@ class PostgresDatabase:
         password = _checked_password(url, self.location)
         with self._store_errors(password):
             self._connection = _connected(url, seconds)
-            self._connection.seconds = seconds
+            self._connection.seconds = seconds * SERVER_FIRST
             try:
                 self._connection.execute(ON_CONNECTING % (seconds * 1000, seconds * 1000))
             except BaseException:

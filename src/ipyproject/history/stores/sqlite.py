@@ -312,16 +312,16 @@ def _is_in_our_place(path: Path) -> bool:
     return (path.parent.name, path.name) == (PRIVATE_FOLDER, "history.db")
 
 
-def _size(path: Path) -> int:
+def _size(path: Path | str) -> int:
     """Return the size of a file; 0 where there is none."""
     with suppress(OSError):
         return os.stat(path).st_size  # noqa: PTH116 - as above
     return 0
 
 
-def _companions(path: Path) -> list[Path]:
+def _companions(path: Path) -> list[str]:
     """Return the files in which SQLite keeps what is not yet in the file itself, or not any more."""
-    return [path.with_name(path.name + suffix) for suffix in ("-wal", "-journal")]
+    return [f"{path}-wal", f"{path}-journal"]
 
 
 def _state(path: Path) -> object:
