@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 
 import pytest
@@ -55,8 +56,10 @@ def test_failure_changes_nothing(make_project):
 
 def test_what_an_interrupt_left_behind_puts_nothing_back(make_project):
     """A block that Ctrl-C ended before it was entered whole does nothing when it is collected, whatever goes on then."""
+    handler = signal.getsignal(signal.SIGINT)
     block = unchanged_on_failure()
-    block.__enter__()  # and no __exit__: the interrupt came between the two
+    block.__enter__()  # and no __exit__, as if the interrupt came between the two: the block holds interrupts back
+    signal.signal(signal.SIGINT, handler)
     project = bootstrap_project(make_project().root)
     del block
     gc.collect()

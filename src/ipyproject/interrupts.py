@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+import sys
 from _thread import start_new_thread
 from contextlib import contextmanager
+from importlib import import_module
 from inspect import currentframe
 from threading import current_thread, main_thread
 from time import sleep
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,6 +19,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOMENT_SECONDS = 0.001
+
+
+def whole_module(name: str) -> Any:
+    """Import a library's module as a whole: once an interrupt has ended that, many can't be imported again."""
+    if name in sys.modules:
+        return import_module(name)
+    with Interrupts():
+        return import_module(name)
 
 
 class Interrupts:

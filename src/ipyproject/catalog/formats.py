@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any
 
-from ipyproject.interrupts import Interrupts
+from ipyproject.interrupts import whole_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,9 +39,7 @@ class Format:
 
 def _pandas(kind: str, **save_args: Any) -> Format:
     def load(file: IO[Any], args: dict[str, Any]) -> Any:
-        with Interrupts():  # which would leave it half imported for good
-            import pandas as pd
-        return getattr(pd, f"read_{kind}")(file, **args)
+        return getattr(whole_module("pandas"), f"read_{kind}")(file, **args)
 
     def save(data: Any, file: IO[Any], args: dict[str, Any]) -> None:
         _method(data, f"to_{kind}")(file, **args)

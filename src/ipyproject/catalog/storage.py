@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from ipyproject.catalog.dataset import reason
 from ipyproject.errors import CatalogError, DatasetError
-from ipyproject.interrupts import Interrupts
+from ipyproject.interrupts import whole_module
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -169,9 +169,8 @@ class Storage:
 
     @cached_property
     def _location(self) -> tuple[Any, str]:
-        with Interrupts():  # which would leave a library, and what that imports, half imported for good
-            from fsspec.core import url_to_fs
-            from fsspec.implementations.local import LocalFileSystem  # noqa: F401
+        whole_module("fsspec.implementations.local")
+        url_to_fs = whole_module("fsspec.core").url_to_fs
         url = self._filepath
         if "://" not in url:
             url = str(self._root / os.path.expanduser(url))  # noqa: PTH111 - unlike Path's, leaves an unknown ~name alone

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ipyproject.config.limits import MAX_DEPTH, MAX_FILE, TOO_DEEP, TOO_LONG_NUMBER, excess
 from ipyproject.errors import ConfigError
-from ipyproject.interrupts import Interrupts
+from ipyproject.interrupts import whole_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +86,8 @@ def load_yaml(text: str) -> Any:
     Raises:
         UnreadableError: The text is no YAML, or repeats a key within one mapping.
     """
-    yaml, loader = _yaml()
+    yaml = whole_module("yaml")
+    loader = whole_module("ipyproject.config.strict_yaml").StrictLoader
     if "%TAG" in text and len(_TAG.findall(text)) > _MAX_TAGS:
         raise UnreadableError(f"more than {_MAX_TAGS} %TAG lines")
     try:
@@ -105,16 +105,6 @@ def load_yaml(text: str) -> Any:
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
         # PyYAML lets these through for a value that its tag does not fit, as `!!int text` or `0b_`.
         raise UnreadableError(f"a value that is not of its type ({error})") from None
-
-
-@cache
-def _yaml() -> tuple[Any, Any]:
-    """Import the reader when it is first needed: as a whole, for its compiled half can't be imported a second time."""
-    with Interrupts():
-        import yaml
-
-        from ipyproject.config.strict_yaml import StrictLoader
-    return yaml, StrictLoader
 
 
 def _yaml_reason(error: Any) -> str:
