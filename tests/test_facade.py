@@ -88,6 +88,7 @@ def test_importing_the_session_imports_what_opening_needs_only_later():
         "ipyproject.current",
         "ipyproject.errors",
         "ipyproject.forks",
+        "ipyproject.visible",
         "ipyproject.session",
         "ipyproject.session.facade",
         "ipyproject.session.session",

@@ -185,7 +185,8 @@ class Masker:
         return self._memo.of((way, "whole"), data, made)
 
     def _learn(self, secrets: Iterable[str]) -> None:
-        new = {text for text in secrets if len(text.strip(" *\n")) >= MIN_LENGTH and text.lower() not in _NO_SECRETS}
+        new = {text for text in secrets if len(text.strip()) >= MIN_LENGTH and text.lower() not in _NO_SECRETS}
+        new = {text for text in new if text.strip("* \n")}
         with self._lock:
             self._known = self._known if new <= self._known else self._known | new
 

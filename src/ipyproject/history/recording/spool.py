@@ -234,7 +234,7 @@ def _read(file: int) -> tuple[list[Event], bool, bool, bool]:
     try:
         about = json.loads(heading)
         is_over = liveness(about["host"], about["pid"], about["process"]) is Liveness.GONE
-    except (ValueError, KeyError, TypeError):
-        is_over, is_spoilt = True, True
+    except (ValueError, KeyError, TypeError):  # or it is empty: somebody is about to begin it
+        is_over = is_spoilt = heading != ""
     is_over |= any(isinstance(event, SessionClosed) for event in events)
     return events, is_newer, is_spoilt, is_over or time() - os.fstat(file).st_mtime > ORPHAN_SECONDS
