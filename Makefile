@@ -62,9 +62,10 @@ bench: $(STAMP) ## measure, beside what the machine itself costs and beside the 
 	$(BIN)/python benchmarks/reload
 	$(BIN)/python benchmarks/edits
 
-soak: $(STAMP) ## edit generated projects ten thousand times, beside a fresh interpreter; press Ctrl-C some thousand times
+soak: $(STAMP) ## edit generated projects ten thousand times, beside a fresh interpreter; press Ctrl-C and kill processes some thousand times
 	IPYPROJECT_ORACLE_EXAMPLES=800 IPYPROJECT_ORACLE_STEPS=16 $(BIN)/python -m pytest tests/reloading/test_oracle.py -s
 	IPYPROJECT_INTERRUPTS=1000 $(BIN)/python -m pytest tests/session/test_interrupts.py -s
+	IPYPROJECT_KILLS=1000 $(BIN)/python -m pytest tests/history/recording/test_kills.py -s
 
 clean: ## remove the environment and everything built
 	rm -rf $(VENV) build dist

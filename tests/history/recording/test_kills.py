@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import time
@@ -10,6 +11,8 @@ import pytest
 from ipyproject.history import Status, open_store
 from ipyproject.history.recording.pulse import FLUSH_SECONDS
 from ipyproject.history.recording.spool import spool_of
+
+KILLS = int(os.environ.get("IPYPROJECT_KILLS", "100"))
 
 SESSIONS = """
 def tell(*words):
@@ -58,7 +61,7 @@ def seconds_of_a_session(start) -> float:
 
 
 @pytest.mark.parametrize(
-    ("kills", "sessions", "anywhere"), [(100, 6, "sqlite"), (10, 15, "postgres")], indirect=["anywhere"]
+    ("kills", "sessions", "anywhere"), [(KILLS, 6, "sqlite"), (10, 15, "postgres")], indirect=["anywhere"]
 )
 def test_processes_killed_at_random_moments(kills, sessions, anywhere, start) -> None:
     """Every session that had opened is there, interrupted unless it had been closed, and the store opens.
@@ -81,6 +84,7 @@ def test_processes_killed_at_random_moments(kills, sessions, anywhere, start) ->
         unclosed = [status for identifier, status in found.items() if identifier not in closed]
         assert Status.INTERRUPTED in unclosed
         assert set(unclosed) <= {Status.INTERRUPTED, Status.COMPLETED}  # killed when it was closed, and had not said so
+        print(f"\n{kills} processes killed, none of {len(opened)} opened sessions lost")  # noqa: T201 - for `make soak`
         for story in stories:
             check_nodes(store, [line[1:] for line in story if line[0] == "node"])
 
