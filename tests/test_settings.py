@@ -68,7 +68,14 @@ def test_mistakes(make_project, text, message):
     [
         ("a = 1\nb = = 2", r"^src/shop/settings\.py, line 2: SyntaxError: invalid syntax"),
         ("a = 1\n\n1 / 0", r"^src/shop/settings\.py, line 3: ZeroDivisionError: division by zero"),
-        ("import shop.nowhere", r"^src/shop/settings\.py, line 1: ModuleNotFoundError: No module named 'shop.nowhere'"),
+        (
+            "import shop.nowhere",
+            r"^src/shop/settings\.py, line 1: ModuleNotFoundError: No module named 'shop.nowhere'\nMend it and try",
+        ),
+        (
+            "import no_such_library.part",
+            r"^src/shop/settings\.py, line 1: .*: No module named 'no_such_library'\nInstall it in this environment or",
+        ),
     ],
 )
 def test_broken_module(make_project, text, message):

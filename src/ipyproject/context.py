@@ -67,7 +67,7 @@ class Context:
     catalog: Catalog
 
     def __repr__(self) -> str:
-        return f"Context(project={self.project.project_name!r}, env={self.env!r}, {len(self.params)} parameters)"
+        return f"Context(project={self.project.project_name!r}, env={self.env!r}, parameters={len(self.params)})"
 
 
 def _refuse_to_change(_: Context, name: str, *__: Any) -> NoReturn:

@@ -67,9 +67,17 @@ def project_code_errors(doing: str, project: Project | None = None) -> Iterator[
         raise
     except BaseException as error:
         place = _place(error, project) or f"while {doing}"
+        mend = "Install it in this environment or mend the import," if _is_missing(error, project) else "Mend it"
         raise ProjectCodeError(
-            f"{place}: {format_error(error)}", "Mend it and try again; what was open before is unchanged."
+            f"{place}: {format_error(error)}", f"{mend} and try again; what was open before is unchanged."
         ) from error
+
+
+def _is_missing(error: BaseException, project: Project | None) -> bool:
+    """Whether a library is not there, and not a module of the project."""
+    if type(error) is not ModuleNotFoundError or not error.name:  # others may have attributes that do anything
+        return False
+    return project is None or str(error.name).partition(".")[0] != project.package_name.partition(".")[0]
 
 
 def project_modules(project: Project) -> list[str]:

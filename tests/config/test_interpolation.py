@@ -250,7 +250,7 @@ def test_threads_do_not_mix_up_their_resolvers(write_conf):
                 "conf/base/parameters.yml: b.c: its reference can't be resolved: "
                 "Environment variable 'CONF_TEST_UNSET' not found."
             ),
-            None,
+            "Set CONF_TEST_UNSET, or write a default: ${oc.env:CONF_TEST_UNSET,default}.",
         ),
         (
             {"base/parameters.yml": "a: ${fail:1}"},

@@ -106,6 +106,12 @@ def test_help(ip, capsys):
     assert current_session() is None
 
 
+def test_unknown_option(ip):
+    """What the magic does not know is named, with the line that shows what there is."""
+    with pytest.raises(UsageError, match=r"--envv=x\n%reload_project --help shows"):
+        ip.run_line_magic("reload_project", "--envv=x")
+
+
 @pytest.mark.parametrize("line", ["--no-such-option", "a b", '"open', "--env"])
 def test_wrong_usage(ip, line):
     """A line that can't be understood is an error of usage: one line, and the cell fails."""

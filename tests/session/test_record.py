@@ -218,7 +218,7 @@ def test_a_store_of_an_unknown_kind(make_project):
         assert lost.run()["total"] == 12
     [warning] = [str(each.message) for each in caught]
     assert "no kind of session store called 'mysql'; known are a path, sqlite:///" in warning
-    assert "is taken in by a later session" in warning
+    assert "is taken in by a later session. Mend SESSION_STORE in settings.py" in warning
     assert "hunter2" not in warning
     with (
         pytest.raises(HistoryError, match="called 'mysql'.*\nMend SESSION_STORE in settings.py"),

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from ipyproject import Session
-from ipyproject.errors import PipelineError, UnknownPipelineError
+from ipyproject.errors import PipelineError, SettingsError, UnknownPipelineError
 from ipyproject.pipeline import Node, Pipeline
 
 STOPPING = """
@@ -88,6 +88,15 @@ def test_what_cannot_be_run(make_project, asked_for, kind, message):
     with pytest.raises(kind, match=message):
         session.run(asked_for)
     assert session.runs == ()
+
+
+def test_an_unknown_runner_in_the_settings(make_project):
+    """A name in the settings that is no runner's is said with its place; one that was asked for, without."""
+    session = make_project({"src/shop/settings.py": 'RUNNER = "threds"'}).open()
+    with pytest.raises(SettingsError, match=r"^RUNNER in settings\.py: There is no runner 'threds'"):
+        session.run()
+    with pytest.raises(SettingsError, match=r"^There is no runner 'fast'"):
+        session.run(runner="fast")
 
 
 def test_nothing_to_run(make_project):

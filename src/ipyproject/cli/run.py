@@ -28,7 +28,7 @@ def _versions_in(text: str) -> dict[str, str]:
 @trusted_project_option
 @click.option("-e", "--env", help="Environment, a folder under conf/. Default: IPYPROJECT_ENV, the project's default.")
 @click.option("-p", "--pipeline", default="__default__", help="Name of the pipeline. Default: all of them.")
-@click.option("--params", type=PARAMS, help=f"Extra parameters. {PARAMS_HELP}")
+@click.option("--params", type=PARAMS, help=PARAMS_HELP)
 @click.option("-t", "--tags", type=NAMES, help="Only nodes with one of these tags.")
 @click.option("-n", "--nodes", type=NAMES, help="Only these nodes.")
 @click.option("--from-nodes", type=NAMES, help="Only these nodes and what depends on them.")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _REFERENCE = re.compile(r"(?<!\\)\$\{([^${}:]+)\}")
 _ANY_REFERENCE = re.compile(r"(?<!\\)\$\{[^{}]*\}")
 _RESOLVER = re.compile(r"(?<!\\)\$\{\s*([\w.-]+)\s*:")
+_UNSET = re.compile(r"Environment variable '([^']+)' not found")
 _STANDARD_RESOLVERS = ("oc.env", "oc.select", "oc.decode", "oc.create", "oc.dict.keys", "oc.dict.values")
 
 
@@ -128,16 +129,17 @@ class Explanation:
 
         if any(isinstance(cause, InterpolationToMissingValueError) for cause in chain):
             return ConfigError(f"{where}: what it refers to has no value yet ({MISSING_VALUE!r}).", "Give it one.")
+        hint = "Mend the reference or what it names."
         foreign = next((cause for cause in chain if not isinstance(cause, OmegaConfBaseException)), None)
         if foreign is None:
             reason = shortened(str(chain[0]).partition("\n")[0])
         elif isinstance(foreign, KeyError) and foreign.args:
             reason = str(foreign.args[0])
+            if unset := _UNSET.match(reason):
+                hint = f"Set {unset[1]}, or write a default: ${{oc.env:{unset[1]},default}}."
         else:
             reason = f"{type(foreign).__name__}: {foreign}"
-        return ConfigError(
-            f"{where}: its reference can't be resolved: {reason}.", "Mend the reference or what it names."
-        )
+        return ConfigError(f"{where}: its reference can't be resolved: {reason}.", hint)
 
     def _where(self, path: KeyPath) -> str:
         return f"{self._locate(path)}: {shortened(dotted(path))}"

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PARAMS_HELP = """\
-Parameters for this run, over those of the files: a.b=1,c=[1,2],d="x, y",e=null
-Dots nest. Each value is read as in a YAML parameters file: numbers, true/false, null, [lists], {key: value} and text.
+Extra parameters, over those of the files: a.b=1,c=[1,2],d="x, y",e=null (dots nest).
+Each value is read as in a YAML parameters file: numbers, true/false, null, [lists], {key: value} and text.
 Beware: yes, no, on and off are true or false, 007 is 7 (octal), 1_000 is 1000, 12:30 is 750 (base 60), and nothing
 after the `=` is null; dates stay text. Quote a value to keep it as text: a="007".
 A shell takes quotes away: put single quotes around the whole, --params 'a="007",d="x, y"'."""

@@ -22,7 +22,7 @@ from ipyproject.config import PARAMS_HELP, parse_params
 from ipyproject.errors import ProjectError, SessionError
 from ipyproject.notebook.arguments import split_line
 from ipyproject.notebook.imported import ImportWatch
-from ipyproject.visible import visible_lines
+from ipyproject.visible import visible, visible_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +66,7 @@ class ProjectMagics(Magics):
         "--env",
         help="Environment, a folder under conf/. Default: c.ProjectMagics.env, IPYPROJECT_ENV, the project's default.",
     )
-    @argument("--params", metavar="KEY=VALUE,...", help="Extra parameters. " + PARAMS_HELP.replace("%", "%%"))
+    @argument("--params", metavar="KEY=VALUE,...", help=PARAMS_HELP.replace("%", "%%"))
     @argument(
         "--conf-source",
         help="Folder or archive with the configuration. Default: c.ProjectMagics.conf_source, the project's own.",
@@ -110,7 +110,11 @@ class ProjectMagics(Magics):
     def open_and_describe(self, line: str) -> Rendering | str:
         """Do what ``%reload_project LINE`` does, and return what it shows."""
         parser = self.reload_project.parser
-        options = parser.parse_args(split_line(line, keep_quotes_of=("--params",)))
+        words = split_line(line, keep_quotes_of=("--params",))
+        try:
+            options = parser.parse_args(words)
+        except UsageError as error:
+            raise UsageError(f"{visible(str(error))}\n%reload_project --help shows what there is.") from None
         if options.help:
             return str(parser.format_help())
         if options.auto and options.no_auto:

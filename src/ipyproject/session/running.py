@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 from ipyproject import current
 from ipyproject.catalog.run_catalog import for_run
 from ipyproject.config import merge_params
-from ipyproject.errors import DatasetNotFoundError, PipelineError, UnknownPipelineError, did_you_mean, shortened
+from ipyproject.errors import (
+    DatasetNotFoundError,
+    PipelineError,
+    SettingsError,
+    UnknownPipelineError,
+    did_you_mean,
+    shortened,
+)
 from ipyproject.history import NodeRecord, RunRecord, Status, new_id
 from ipyproject.interrupts import Interrupts
 from ipyproject.pipeline import Node, Pipeline
@@ -90,7 +97,7 @@ class RunRequest:
         __tracebackhide__ = True
         core.masker.learn(self.extra_params)  # what is secret must be known before anything can fail with it
         pipeline = self.selection.apply(self._whole_pipeline(self.pipeline, core.pipelines))
-        runner = make_runner(self.runner if self.runner is not None else core.settings.runner)
+        runner = self._runner(core)
         self._check_inputs(pipeline, core)
         run_id = new_id()
         record = RunRecord(
@@ -106,6 +113,15 @@ class RunRequest:
         hand_over_to_processes()
         with Interrupts() as interrupts, current.running(core.session), core.book.in_run(run_id):
             return self._execute(core, record, pipeline, catalog, runner, interrupts)
+
+    def _runner(self, core: SessionCore) -> Runner:
+        if self.runner is not None:
+            return make_runner(self.runner)
+        try:
+            return make_runner(core.settings.runner)
+        except SettingsError as error:
+            error.where = "RUNNER in settings.py"
+            raise
 
     def _execute(
         self,

@@ -111,8 +111,9 @@ def test_a_note_that_says_nothing(make_project):
         (b"mysql://h/d\n", "no kind of session store"),
     ):
         note.write_bytes(content)
-        with pytest.raises(HistoryError, match=f"{message}.*\nMend SESSION_STORE"):
+        with pytest.raises(HistoryError, match=f"{message}.*\nMend SESSION_STORE") as raised:
             ids(project)
+        assert "pgpass" not in raised.value.full_message(), "no password opens such a store"
     note.unlink()
     note.mkdir()
     assert len(ids(project)) == 1

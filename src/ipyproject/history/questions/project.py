@@ -13,7 +13,7 @@ from ipyproject.errors import HistoryError, MetadataError
 from ipyproject.history.recording.spool import spool_of
 from ipyproject.history.stores.failures import HistoryWarning
 from ipyproject.history.stores.folders import PRIVATE_FOLDER, make_private_folder
-from ipyproject.history.stores.locations import MEND, URL, without_any_password
+from ipyproject.history.stores.locations import MEND, POSTGRES, URL, without_any_password
 from ipyproject.history.stores.opening import open_store
 from ipyproject.project import METADATA_FILE, TABLE, Metadata, find_project, read_metadata
 from ipyproject.visible import visible
@@ -116,7 +116,7 @@ def open_history(project_path: str | Path | None = None, *, deleting: bool = Fal
             else open_for_reading(location, root=metadata.root)
         )
     except HistoryError as error:
-        if is_noted and URL.fullmatch(location):
+        if is_noted and (url := URL.fullmatch(location)) and url[1].lower() in POSTGRES:
             error.add_note(
                 "The session opened last has noted this store, without a password: where one is needed, set "
                 f"{STORE_VARIABLE}, or put it into ~/.pgpass."

@@ -251,14 +251,15 @@ class Recorder(NullRecorder):
                 if isinstance(error, StoreLostError):  # earlier sessions are elsewhere now; anything else is mended
                     self._notices.append(error.message)
                 return
-        self._start_spooling(str(error).partition("\n")[0])
+        self._start_spooling(str(error).partition("\n")[0], getattr(error, "hint", None))
 
-    def _start_spooling(self, reason: str) -> None:
+    def _start_spooling(self, reason: str, hint: str | None = None) -> None:
         self._drop_store()
         self._spooling = True
         self._spool_pending([*self._to_repeat, *self._pending])
         where = f"goes to {self._spooled} and is taken in by a later session" if self._spooled else "is lost"
-        self._notices.append(f"The history of sessions can't be written: {reason} The record of this one {where}.")
+        said = f"The history of sessions can't be written: {reason} The record of this one {where}."
+        self._notices.append(f"{said} {hint}" if hint else said)
 
     def _spool(self) -> Spool:
         return spool_of(self._location, root=self._root)

@@ -11,7 +11,7 @@ from ipyproject.masking import is_secret_name
 URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?=//)(.*)", re.DOTALL)
 SQLITE = "sqlite"
 POSTGRES = ("postgresql", "postgres")
-KINDS = "a path, sqlite:///relative/path, sqlite:////absolute/path, postgresql://..."
+KINDS = "a path, sqlite:///relative/path, sqlite:////absolute/path, postgresql://user@host/database"
 MEND = "Mend SESSION_STORE in settings.py, session_store in pyproject.toml, or IPYPROJECT_SESSION_STORE."
 
 
