@@ -318,3 +318,9 @@ def test_long_texts_take_linear_time(piece) -> None:
     """Texts of a million characters, made to go wrong, are done at once, however many secrets are known."""
     masker = Masker(f"{number}-secret-{piece}" for number in range(1000))
     assert len(masker.text(piece * (1_000_000 // len(piece)))) > 0
+
+
+def test_a_long_argument_with_many_names():
+    """Each of many names in one long word is looked at once; the one that is secret is found behind them all."""
+    text = "/key=" * 100_000 + "token=hunter2"
+    assert Masker().line(text) == text.replace("hunter2", "***")

@@ -54,12 +54,16 @@ _TOKENS = re.compile(
 _NAME = r"(?s)(?<![\w.-])([\w.-]{1,100}+)"
 _QUOTED = r"[bru]{0,2}(?P<mark>\\{0,2}[\"'])(?P<quoted>(?:(?!(?P=mark))(?:\\.|[^\\])){1,10000}+)(?P=mark)"
 # In any text: `name=value`, `name = "value"`, `"name": "value"`, `x["name"] = "value"`.
-_NAMED = re.compile(
-    rf"{_NAME}(?:\\{{0,2}}[\"']\]?[ \t]{{0,3}}(?::|==?|=>)|[ \t]{{0,3}}==?)[ \t]{{0,3}}"
-    rf"(?:{_QUOTED}|(?<==)(?P<bare>\w{{0,100}}+[(\[{{][^)\]}}]{{0,10000}}+|[^\s,;&)\]}}>]{{1,10000}}+))"
+# The value is looked at where the name is secret, and only there: it may be long, and full of other names.
+_IN_TEXT = (
+    re.compile(rf"{_NAME}(?:\\{{0,2}}[\"']\]?[ \t]{{0,3}}(?::|==?|=>)|[ \t]{{0,3}}==?)[ \t]{{0,3}}"),
+    re.compile(rf"(?s){_QUOTED}|(?<==)(?P<bare>\w{{0,100}}+[(\[{{][^)\]}}]{{0,10000}}+|[^\s,;&)\]}}>]{{1,10000}}+)"),
 )
 # In an argument a value may hold white space: it ends where the next name begins.
-_IN_ARGUMENT = re.compile(rf"{_NAME}=(?:{_QUOTED}(?=,|$)|(?P<bare>(?:(?!,[\w.-]{{1,100}}+=).)++))")
+_IN_ARGUMENT = (
+    re.compile(rf"{_NAME}="),
+    re.compile(rf"(?s){_QUOTED}(?=,|$)|(?P<bare>(?:(?!,[\w.-]{{1,100}}+=).)++)"),
+)
 _ARGUMENT = re.compile(r"""(?s)(?:[^\s"']|"[^"]*"|'[^']*'|["'].*$)+""")
 _PLAIN = re.compile(r"(?i)[+-]?\d[\d_.]*+(?:e[+-]?\d+)?|true|false|none|null|\*+|\.\.\.")
 
@@ -90,14 +94,15 @@ class Masker:
 
     Args:
         known: Secrets that are hidden wherever they stand.
+        names: Names under which texts are secret, too.
         memo: What maskers before have found in data that never changes: it is not looked through again.
     """
 
-    def __init__(self, known: Iterable[str] = (), *, memo: Memo | None = None) -> None:
+    def __init__(self, known: Iterable[str] = (), names: Iterable[str] = (), *, memo: Memo | None = None) -> None:
         self._lock = fork_safe_lock()
         self._memo = memo if memo is not None else Memo()
         self._known: frozenset[str] = frozenset()
-        self._names: frozenset[str] = frozenset()
+        self._names = frozenset(names)
         self._fixed: dict[int, Any] = {}  # what never changes, kept so that ids stay theirs
         self._finder: tuple[frozenset[str], re.Pattern[str]] | None = None  # of what was known when it was made
         self._learn(known)
@@ -106,6 +111,11 @@ class Masker:
     def known(self) -> frozenset[str]:
         """The secrets that are hidden wherever they stand."""
         return self._known
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of variables that credentials have used: texts under them are secret."""
+        return self._names
 
     def learn(self, data: Any, *, fixed: bool = False, everything: bool = False) -> None:
         """Remember the texts under secret names in `data`, and the passwords and tokens in it.
@@ -228,7 +238,7 @@ def masked(value: Any) -> Any:
     return value
 
 
-def _spans(text: str, named: re.Pattern[str] = _NAMED) -> list[Span]:
+def _spans(text: str, named: tuple[re.Pattern[str], re.Pattern[str]] = _IN_TEXT) -> list[Span]:
     """Return where the secrets stand that a text shows by itself: (begin, end), which may overlap."""
     if "=" not in text and ":" not in text:
         return []
@@ -237,11 +247,14 @@ def _spans(text: str, named: re.Pattern[str] = _NAMED) -> list[Span]:
         is_token = is_secret_name(match[1]) or (len(match[2]) >= MIN_LENGTH and _TOKENS.search(match[1]))
         found += [match.span(2)] if is_token and match[2] != HIDDEN else []
     at = 0 if _SUSPECT.search(text) else len(text)
-    while pair := named.search(text, at):
-        group = "bare" if pair["bare"] else "quoted"
-        is_secret = is_secret_name(pair[1]) and not _PLAIN.fullmatch(pair[group])
-        found += [pair.span(group)] if is_secret else []
-        at = pair.end() if is_secret else pair.end(1)  # another name may stand in the value
+    names, values = named
+    while name := names.search(text, at):
+        at = name.end(1)  # another name may stand in the value
+        if is_secret_name(name[1]) and (value := values.match(text, name.end())):
+            group = "bare" if value["bare"] else "quoted"
+            if not _PLAIN.fullmatch(value[group]):
+                found.append(value.span(group))
+                at = value.end()
     return found
 
 

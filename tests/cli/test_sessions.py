@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,15 @@ def test_filters(project):
     assert listed(project, "--pipeline", "prepare") == ["prod:completed"]
     assert listed(project, "--since", "1h", "--limit", "2") == ["prod:completed", "prod:failed"]
     assert listed(project, "--since", "2999-01-01") == []
+
+
+def test_params_that_json_does_not_hold(project):
+    """In JSON keys that are no texts, dates and infinities stand as in every other question."""
+    with project.open(extra_params={"lags": {1: date(2026, 1, 31)}, "most": math.inf}) as session:
+        session.run()
+    shown = json.loads(ask(project, "sessions", "params", "latest", "--json"))
+    assert shown["lags"] == {"1": {"$type": "datetime.date", "$repr": "2026-01-31"}, "$keys": {"1": 1}}
+    assert shown["most"] == {"$type": "float", "$repr": "inf"}
 
 
 def test_params(project):

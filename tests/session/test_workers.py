@@ -223,6 +223,30 @@ def test_nodes_that_finish_in_processes(make_project):
     assert second.start + timedelta(seconds=second.duration) <= run.end
 
 
+def test_variables_that_credentials_use(make_project, monkeypatch):
+    """A worker that is started anew hides what is under their names, too, however short it is."""
+    monkeypatch.setenv("SHOP_DB", "pw")
+    project = make_project(
+        {
+            "conf/local/credentials.yml": "db: {password: '${oc.env:SHOP_DB}'}",
+            "src/shop/nodes.py": """
+                import multiprocessing
+                from ipyproject import current_session
+                def tell(): current_session().log(seen={"SHOP_DB": "pw", "other": "pw"})
+                def double(orders, rate):
+                    process = multiprocessing.get_context("spawn").Process(target=tell)
+                    process.start()
+                    process.join()
+                    return orders
+                def add_up(doubled): return 1
+                """,
+        }
+    )
+    with project.open() as session:
+        session.run()
+        assert session.data["facts"]["seen"] == {"SHOP_DB": "***", "other": "pw"}
+
+
 def test_a_process_that_no_run_has_started(make_project):
     """In a process started before or between runs no session is current."""
     project = make_project()

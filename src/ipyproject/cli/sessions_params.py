@@ -10,6 +10,7 @@ import click
 from ipyproject.cli.options import project_option
 from ipyproject.display.sessions import render_values
 from ipyproject.history import flattened, open_history
+from ipyproject.history.values import jsonable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,5 +27,7 @@ def show_params(project_path: Path | None, session_id: str, *, as_json: bool) ->
         resolved = store.parameters(record.session_id)
     params = record.extra_params if resolved is None else resolved
     click.echo(
-        json.dumps(params, indent=2) if as_json else render_values(("parameter", "value"), flattened(params)).text
+        json.dumps(jsonable(params), indent=2)
+        if as_json
+        else render_values(("parameter", "value"), flattened(params)).text
     )

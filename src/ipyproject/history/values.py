@@ -30,7 +30,10 @@ MAX_INT_BITS = 14_000  # Python refuses to print integers of more than 4,300 dig
 
 
 class ParameterRow(NamedTuple):
-    """One leaf of the parameters as the store indexes it: either a number or a text, and what it was."""
+    """One leaf of the parameters as the store indexes it: either a number or a text, and what it was.
+
+    An integer that no double holds is both: its order is that of the nearest one, and it equals what has its digits.
+    """
 
     key: str
     type: str
@@ -344,13 +347,22 @@ def _parameter_row(key: str, value: Any) -> ParameterRow:
     if isinstance(value, bool) or value is None:
         return ParameterRow(key, "null" if value is None else "bool", None, _compact(value))
     if isinstance(value, (int, float)):
-        exact = value == value if isinstance(value, float) else abs(value) <= EXACT_FLOAT  # noqa: PLR0124  (NaN)
-        return ParameterRow(key, "number", float(value) if exact else None, None if exact else _text(str(value)))
+        if value != value:  # noqa: PLR0124  (NaN)
+            return ParameterRow(key, "number", None, "nan")
+        is_exact = isinstance(value, float) or abs(value) <= EXACT_FLOAT
+        return ParameterRow(key, "number", _nearest(value), None if is_exact else _text(str(value)))
     if isinstance(value, str):
         return ParameterRow(key, "str", None, _text(value))
     if isinstance(value, dict) and value:
         return ParameterRow(key, _text(str(value["$type"])), None, _text(str(value["$repr"])))
     return ParameterRow(key, type(value).__name__, None, _text(_canonical(value)))
+
+
+def _nearest(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def storable(text: str) -> str:

@@ -86,7 +86,12 @@ class SessionBook:
 
     @classmethod
     def of_worker(
-        cls, session: str, run_going_on: str | None, folders: Collection[str], secrets: Iterable[str]
+        cls,
+        session: str,
+        run_going_on: str | None,
+        folders: Collection[str],
+        secrets: Iterable[str],
+        names: Iterable[str],
     ) -> Self:
         """Return where a process that a run has started takes down what it tells.
 
@@ -95,11 +100,12 @@ class SessionBook:
             run_going_on: That of the run, if it is known.
             folders: Where the process may write what it tells; none where nothing is kept.
             secrets: What must not be written.
+            names: Under which no text must be written.
         """
         record: SessionRecord = _record(session)
         spool = Spool([Path(folder) for folder in folders])
         recorder = WorkerRecorder(record.session_id, spool) if folders else NullRecorder()
-        book = cls(record, recorder, Masker(secrets))
+        book = cls(record, recorder, Masker(secrets, names))
         book._waiting = None
         if run_going_on is not None:
             run: RunRecord = _record(run_going_on)
@@ -107,7 +113,7 @@ class SessionBook:
             book._going_on.append(run.run_id)
         return book
 
-    def for_worker(self) -> tuple[str, str | None, tuple[str, ...], frozenset[str]]:
+    def for_worker(self) -> tuple[str, str | None, tuple[str, ...], frozenset[str], frozenset[str]]:
         """Return what `of_worker` takes, in plain values: they can be pickled, whatever the session was opened with."""
         run = self._runs.get(self._run_here() or "")
         return (
@@ -115,6 +121,7 @@ class SessionBook:
             RunStarted(run).as_line() if run is not None else None,
             tuple(map(str, self._recorder.worker_folders)),
             self._masker.known,
+            self._masker.names,
         )
 
     @property

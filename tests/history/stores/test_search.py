@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import product
 from operator import ge, lt, ne
@@ -130,6 +131,32 @@ def test_sessions_by_comparing_a_parameter(store, five, key, operator, value, ex
     else:
         found = [each.session_id for each in store.sessions(where=where)]
         assert found == [five[number].session_id for number in expected]
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "expected"),
+    [
+        (">", 5, [3, 2, 1, 0]),
+        (">=", 2**63 + 2**40, [3, 2]),
+        (">", 2**64, [3]),
+        ("<", 2**64, [2, 1, 0]),
+        ("<", math.inf, [2, 1, 0]),
+        ("!=", 2**63 + 1, [3, 2, 0]),
+        ("!=", float(2**63), [3, 2, 1]),
+        ("=", 2**63 + 1, [1]),
+        ("=", 10**400, [3]),
+        ("=", float(2**63), [0]),
+        ("=", math.inf, []),
+    ],
+)
+def test_sessions_by_an_integer_that_no_double_holds(store, five, operator, value, expected) -> None:
+    """Seeds of 64 bits, moments in nanoseconds and yet larger integers have an order, and equal what they are alone."""
+    for record, seed in zip(five, [float(2**63), 2**63 + 1, 2**63 + 2**40 + 1, 10**400], strict=False):
+        store.write([ParametersResolved(record.session_id, ParameterDocument.of({"seed": seed}))])
+    where = SessionFilter(params={"seed": value})
+    if operator != "=":
+        where = SessionFilter(compare=[Comparison("seed", operator, value)])
+    assert [each.session_id for each in store.sessions(where=where)] == [five[n].session_id for n in expected]
 
 
 def test_an_unknown_comparison() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from ipyproject.errors import HistoryError
 from ipyproject.history.records import Status
-from ipyproject.history.values import MAX_INDEXED_TEXT, ParameterRow, parameter_rows, storable
+from ipyproject.history.values import EXACT_FLOAT, MAX_INDEXED_TEXT, ParameterRow, parameter_rows, storable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -122,8 +122,9 @@ def conditions(where: SessionFilter, *, of_runs: bool = True) -> Iterator[Condit
 
 
 def _equal(row: ParameterRow) -> Condition:
-    if row.number is not None:
-        return Condition("parameters", "key = ? AND number = ?", (row.key, row.number))
+    if row.number is not None and row.text is None:
+        exactly = " AND text IS NULL" if abs(row.number) >= EXACT_FLOAT else ""  # not an integer that is merely near
+        return Condition("parameters", f"key = ? AND number = ?{exactly}", (row.key, row.number))
     return Condition("parameters", "key = ? AND text = ? AND type = ?", (row.key, row.text, row.type))
 
 
@@ -132,8 +133,9 @@ def _compared(comparison: Comparison) -> Condition:
     row = rows[0] if len(rows) == 1 else None
     values: tuple[Any, ...]
     if row and comparison.operator == "!=":
-        if row.number is not None:
-            differs, values = "number IS NULL OR number <> ?", (row.number,)
+        if row.number is not None and row.text is None:
+            near = " OR text IS NOT NULL" if abs(row.number) >= EXACT_FLOAT else ""
+            differs, values = f"number IS NULL OR number <> ?{near}", (row.number,)
         else:
             differs, values = "text IS NULL OR text <> ? OR type <> ?", (row.text, row.type)
         return Condition("parameters", f"key = ? AND ({differs}) AND type <> '{PIPELINE}'", (row.key, *values))
