@@ -102,6 +102,8 @@ def test_repr_shows_no_credentials():
     """The repr has the type and the path, and no secrets."""
     dataset = text("ftp://user:hunter2@host/a.txt", credentials={"password": "hunter3"}, versioned=True)
     assert repr(dataset) == "FileDataset('text.TextDataset', 'ftp://***@host/a.txt', versioned=True)"
+    dataset = FileDataset("text.TextDataset", "https://host/a.txt?page=2&token=t0psecret")
+    assert repr(dataset) == "FileDataset('text.TextDataset', 'https://host/a.txt?page=2&token=***')"
 
 
 # -- replacing

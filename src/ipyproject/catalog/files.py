@@ -13,6 +13,7 @@ from ipyproject.catalog.dataset import Dataset, MemoryDataset, reason, require_d
 from ipyproject.catalog.formats import FORMATS
 from ipyproject.catalog.storage import Storage
 from ipyproject.errors import CatalogError, DatasetError, did_you_mean
+from ipyproject.masking import masked_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -166,7 +167,7 @@ class FileDataset:
 
     def __repr__(self) -> str:
         versioned = ", versioned=True" if self.versioned else ""
-        return f"FileDataset({self.type_name!r}, {self._storage.display_path!r}{versioned})"
+        return f"FileDataset({self.type_name!r}, {masked_text(self._storage.display_path)!r}{versioned})"
 
     def _path_to_load(self, version: str | None) -> tuple[str, str]:
         """Return the path of the file, and how messages show it."""
