@@ -223,6 +223,25 @@ def test_nodes_that_finish_in_processes(make_project):
     assert second.start + timedelta(seconds=second.duration) <= run.end
 
 
+@FORKS
+def test_a_forked_child_that_leaves_its_node(make_project):
+    """How a node ends in a child that it has forked is not on record: only how it ended in the run's own process is."""
+    leaving = """
+        import os, sys
+        def double(orders, rate):
+            if os.fork() == 0:
+                sys.exit(3)
+            os.wait()
+            return orders
+        def add_up(doubled): return 1
+        """
+    project = make_project({"src/shop/nodes.py": leaving})
+    command = [sys.executable, "-m", "ipyproject", "run"]
+    subprocess.run(command, cwd=project.root, check=True, capture_output=True)
+    (nodes,) = history.session("latest", project_path=project.root).nodes.values()
+    assert [(node.name, str(node.status)) for node in nodes] == [("double", "completed"), ("add_up", "completed")]
+
+
 def test_variables_that_credentials_use(make_project, monkeypatch):
     """A worker that is started anew hides what is under their names, too, however short it is."""
     monkeypatch.setenv("SHOP_DB", "pw")

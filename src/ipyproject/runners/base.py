@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -132,8 +133,14 @@ class _Step:
 
     def __call__(self, node: Node) -> None:
         __tracebackhide__ = True
+        process = os.getpid()
         start = time.time()
         begin = time.perf_counter()
+
+        def tell(outputs: dict[str, Any], error: BaseException | None = None) -> None:
+            if os.getpid() == process:  # how it ends in a process that the node has forked is not how the node ends
+                self._listener.node_ended(NodeOutcome(node, start, time.perf_counter() - begin, outputs, error))
+
         try:
             try:
                 outputs = self._quietly(node) if self._hooks is None else self._with_hooks(node, self._hooks)
@@ -141,9 +148,9 @@ class _Step:
                 raise _exit_refused(node, error) from error
         except BaseException as error:
             _add_note(error, f"In node {node.name!r} ({node.place()}).")
-            self._listener.node_ended(NodeOutcome(node, start, time.perf_counter() - begin, {}, error))
+            tell({}, error)
             raise
-        self._listener.node_ended(NodeOutcome(node, start, time.perf_counter() - begin, outputs))
+        tell(outputs)
         if self._consumers_left is not None:
             self._release(node, self._consumers_left)
 
