@@ -324,3 +324,9 @@ def test_a_long_argument_with_many_names():
     """Each of many names in one long word is looked at once; the one that is secret is found behind them all."""
     text = "/key=" * 100_000 + "token=hunter2"
     assert Masker().line(text) == text.replace("hunter2", "***")
+
+
+def test_white_space_around_a_secret():
+    """It belongs to the secret, which is hidden with it and without, from eight characters on."""
+    masker = Masker(["hunter22x\n", "hunter2 "])
+    assert masker.text("hunter22x was refused; 'hunter2 '") == "*** was refused; '***'"

@@ -195,8 +195,9 @@ class Masker:
         return self._memo.of((way, "whole"), data, made)
 
     def _learn(self, secrets: Iterable[str]) -> None:
-        new = {text for text in secrets if len(text.strip()) >= MIN_LENGTH and text.lower() not in _NO_SECRETS}
-        new = {text for text in new if text.strip("* \n")}
+        # Who uses one often takes off the white space around it, such as the line end of a block in YAML.
+        texts = {each for text in secrets for each in (text, text.strip()) if len(each) >= MIN_LENGTH}
+        new = {text for text in texts if text.strip("* \n") and text.strip().lower() not in _NO_SECRETS}
         with self._lock:
             self._known = self._known if new <= self._known else self._known | new
 
