@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -177,6 +177,27 @@ class SessionClosed(Event):
 _KINDS = {kind.__name__: kind for kind in Event.__subclasses__()}
 
 
+# What earlier versions kept as lists: such a name, and the values of the fields.
+_EARLIER = {
+    "session_opened": SessionOpened,
+    "session_described": SessionDescribed,
+    "session_parameters": ParametersResolved,
+    "session_packages": PackagesFound,
+    "facts_logged": FactsLogged,
+    "metrics_logged": MetricsLogged,
+    "run_started": RunStarted,
+    "nodes_finished": NodesFinished,
+    "run_finished": RunFinished,
+    "session_closed": SessionClosed,
+}
+
+
+def _of_earlier_version(name: str, *values: Any) -> Event:
+    kind = _EARLIER[name]
+    event: Event = from_document(kind, dict(zip([each.name for each in fields(kind)], values, strict=True)))
+    return event
+
+
 def from_line(line: str) -> Event:
     """Return the event of a line.
 
@@ -186,6 +207,8 @@ def from_line(line: str) -> Event:
     """
     try:
         document = json.loads(line)
+        if isinstance(document, list):
+            return _of_earlier_version(*document)
         if document["format"] > FORMAT:
             raise NewerEventError(f"an event of format {document['format']}")
         event: Event = from_document(_KINDS[document["event"]], document)

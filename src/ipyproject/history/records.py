@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ipyproject.errors import LOOKED_AT, message_of, type_name
@@ -54,7 +57,7 @@ class ErrorRecord:
 
 
 def _read_error(document: Mapping[str, Any] | None) -> ErrorRecord | None:
-    return None if document is None else ErrorRecord(**document)
+    return None if document is None else from_document(ErrorRecord, document)
 
 
 def _read_time(text: str | None) -> datetime | None:
@@ -224,10 +227,37 @@ def _written(value: Any) -> Any:
 
 
 def from_document(kind: type[Record], document: Mapping[str, Any]) -> Record:
-    """Return the record that `as_document` wrote; keys that a later version added are left out."""
+    """Return the record that `as_document` wrote; keys that a later version added are left out.
+
+    Raises:
+        ValueError: A value is not of its field's kind, which others rely on.
+        TypeError: A value is missing, or none that can be read.
+    """
     values: dict[str, Any] = {}
-    for each in fields(kind):
-        if each.name in document:
-            read = each.metadata.get("read")
-            values[each.name] = read(document[each.name]) if read else document[each.name]
+    for name, read, kinds in _fields(kind):
+        if name in document:
+            value = values[name] = read(document[name]) if read else document[name]
+            if not isinstance(value, kinds):
+                raise ValueError(f"{name} is of another kind: {type(value).__name__}")
     return kind(**values)
+
+
+@cache
+def _fields(kind: type[DataclassInstance]) -> list[tuple[str, Callable[[Any], Any] | None, tuple[type, ...]]]:
+    """Return of each field its name, how it is read, and of which kinds its value is."""
+    found = []
+    for each in fields(kind):
+        words = re.findall(r"\w+", str(each.type))  # "Mapping[str, Any] | None"
+        kinds = (*_KINDS.get(words[0], (object,)), *([NoneType] if words[-1] == "None" else []))
+        found.append((each.name, each.metadata.get("read"), kinds))
+    return found
+
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "StartedBy": (str,),
+    "int": (int,),
+    "float": (int, float),
+    "datetime": (datetime,),
+    "Mapping": (dict,),
+}

@@ -16,8 +16,15 @@ from pathlib import Path
 import pytest
 
 from ipyproject.errors import HistoryError
-from ipyproject.history import Recorder, SessionFilter, Status, as_document, open_store
-from ipyproject.history.events import FactsLogged, NodesFinished, RunStarted, SessionClosed, SessionOpened
+from ipyproject.history import MetricRecord, Recorder, SessionFilter, Status, as_document, open_store
+from ipyproject.history.events import (
+    FactsLogged,
+    MetricsLogged,
+    NodesFinished,
+    RunStarted,
+    SessionClosed,
+    SessionOpened,
+)
 from ipyproject.history.stores.idle import close_idle_store
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX files")
@@ -289,18 +296,27 @@ def test_odd_rows_of_runs_nodes_facts_and_documents(location, a_session, a_run, 
     runs = [a_run(record, 1), a_run(record, 2)]
     with open_store(location) as store:
         store.write([SessionOpened(record), *map(RunStarted, runs), FactsLogged(record.session_id, {"a": 1, "b": 2})])
-        store.write([NodesFinished(runs[0].run_id, (a_node("x"), a_node("y", 1)))])
+        store.write([NodesFinished(runs[0].run_id, (a_node("x"), a_node("y", 1), a_node("z", 2)))])
+        store.write(
+            [MetricsLogged(record.session_id, tuple(MetricRecord(name, 1, record.start) for name in ("odd", "m")))]
+        )
         store.write([SessionClosed(record.session_id, Status.COMPLETED, record.start)])
         with store.database.transaction() as statements:
             statements.execute("UPDATE runs SET record = '{' WHERE run_id = ?", (runs[0].run_id,))
             statements.execute("UPDATE nodes SET status = 'tired' WHERE name = 'x'")
             statements.execute("UPDATE facts SET value = '{' WHERE name = 'a'")
+            statements.execute("UPDATE metrics SET value = 'high', time = 'noon' WHERE name = 'odd'")
+            statements.execute("""UPDATE nodes SET outputs = '{"a": "b"}' WHERE name = 'z'""")
+            statements.execute("UPDATE runs SET record = replace(record, ?, '5')", (f'"{runs[1].run_id}"',))
             statements.execute("INSERT INTO documents VALUES ('odd', '[')")
             statements.execute("UPDATE sessions SET parameters_hash = 'odd'")
     with open_store(location, reading=True) as store:
         found = store.runs(record.session_id)
         assert [each.run_id for each in found] == [each.run_id for each in runs]
         assert [each.status for each in found] == [Status.UNREADABLE, Status.INTERRUPTED]
-        assert [each.status for each in store.nodes(runs[0].run_id)] == [Status.UNREADABLE, Status.COMPLETED]
+        assert [each.status for each in store.nodes(runs[0].run_id)] == [
+            *(Status.UNREADABLE, Status.COMPLETED, Status.UNREADABLE)
+        ]
+        assert [each.name for each in store.metrics(record.session_id)] == ["m", "odd (unreadable)"]
         assert store.facts(record.session_id) == {"a": "{", "b": 2}
         assert store.parameters(record.session_id) == {"(unreadable)": "["}

@@ -99,7 +99,7 @@ class SessionHistory:
         return as_document(self.record) | {
             "runs": runs,
             "parameters": jsonable(self.parameters),
-            "packages": self.packages,
+            "packages": jsonable(self.packages),
             "facts": jsonable(self.facts),
             "metrics": [as_document(metric) for metric in self.metrics],
         }

@@ -35,6 +35,8 @@ ORPHAN_SECONDS = 86_400.0  # a file of a process that can't be seen from here is
 LONGEST_TAKING_IN = 0.3  # seconds
 MOST_BYTES = 2**30  # of one file; a larger one is not ours
 _OF_WORKER = re.compile(r".+-[0-9a-f]{6}-\d+")  # a file's name without its suffix
+# What odd values raise where they are read or written.
+_SENSELESS = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
 _FLAGS = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a FIFO would wait for a writer
 
 
@@ -101,6 +103,8 @@ class Spool:
         for path in [begun] if begun else [folder / name for folder in self.folders]:
             with suppress(OSError):
                 make_private_folder(path.parent)
+                if not _is_own(path.parent):  # nobody would look there: some file systems know no owners and modes
+                    continue
                 with _opened(path, os.O_RDWR | os.O_APPEND | os.O_CREAT) as file:
                     size = os.fstat(file).st_size
                     data = (text if size else f"{_heading()}\n{text}").encode("ascii")
@@ -115,7 +119,7 @@ class Spool:
 
     def waiting(self) -> int:
         """Return how many sessions are to be taken in; what their workers have told apart."""
-        return sum(_OF_WORKER.fullmatch(path.stem) is None for path in self._waiting())
+        return sum(not _is_of_worker(path) for path in self._waiting())
 
     def take_in(self, store: Store, *, seconds: float = LONGEST_TAKING_IN) -> list[str]:
         """Move what waits into the store: files that no more will come to, each in one transaction; then it is removed.
@@ -155,12 +159,13 @@ class Spool:
         for path in self._waiting(pattern):
             if monotonic() > deadline:
                 break
+            if not until_now and self._waits_for_session(path):
+                continue
             with suppress(OSError), _opened(path, os.O_RDWR) as file:  # else another process took it, or it is not ours
                 events, is_newer, is_spoilt, has_ended = _read(file)
                 if is_newer or not (has_ended or until_now):
                     continue
-                write(events)
-                if is_spoilt:
+                if not _written(events, write) or is_spoilt:
                     path.rename(path.with_name(path.name + UNREADABLE))
                     notices.append(f"{path} has lines that are no events; it was set aside as {path.name}{UNREADABLE}.")
                 else:
@@ -170,7 +175,30 @@ class Spool:
     def _waiting(self, pattern: str = "*") -> Iterator[Path]:
         for folder in (*self.folders, *self._shared):
             if _is_own(folder):
-                yield from sorted(folder.glob(f"{pattern}{SUFFIX}"))
+                found = sorted(folder.glob(f"{pattern}{SUFFIX}"))
+                yield from sorted(found, key=_is_of_worker)  # their sessions first
+
+    def _waits_for_session(self, path: Path) -> bool:
+        """Return whether a worker's file has to wait until the session's own one has been taken in."""
+        name = f"{path.stem.rpartition('-')[0]}{SUFFIX}"
+        return _is_of_worker(path) and any(os.path.lexists(folder / name) for folder in (*self.folders, *self._shared))
+
+
+def _is_of_worker(path: Path) -> bool:
+    return _OF_WORKER.fullmatch(path.stem) is not None
+
+
+def _written(events: Sequence[Event], write: Callable[[Sequence[Event]], object]) -> bool:
+    """Bring events to the store; return whether all of them make sense to it.
+
+    Raises:
+        HistoryError: The store failed.
+    """
+    try:
+        write(events)
+    except _SENSELESS:  # one event holds up none of the others
+        return len(events) > 1 and not sum(not _written([event], write) for event in events)
+    return True
 
 
 def _is_own(folder: Path) -> bool:
@@ -222,6 +250,8 @@ def _read(file: int) -> tuple[list[Event], bool, bool, bool]:
     with open(os.dup(file), "rb") as stream:  # noqa: PTH123 - no path
         stream.seek(0)
         heading, *lines = stream.read().decode("ascii", "replace").split("\n")[:-1] or [""]
+    if heading.startswith("["):  # earlier versions began with the session itself
+        lines = [heading, *lines]
     events = []
     is_newer = is_spoilt = False
     for line in lines:
@@ -233,8 +263,9 @@ def _read(file: int) -> tuple[list[Event], bool, bool, bool]:
             is_spoilt = True
     try:
         about = json.loads(heading)
+        about = about[1] if isinstance(about, list) else about
         is_over = liveness(about["host"], about["pid"], about["process"]) is Liveness.GONE
-    except (ValueError, KeyError, TypeError):  # or it is empty: somebody is about to begin it
+    except _SENSELESS:  # or it is empty: somebody is about to begin it
         is_over = is_spoilt = heading != ""
     is_over |= any(isinstance(event, SessionClosed) for event in events)
     return events, is_newer, is_spoilt, is_over or time() - os.fstat(file).st_mtime > ORPHAN_SECONDS

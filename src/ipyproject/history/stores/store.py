@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
-from dataclasses import fields, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from itertools import islice
+from math import nan
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -300,7 +301,7 @@ class Store:
     def metrics(self, session_id: str) -> list[MetricRecord]:
         """Return the metrics that were logged, in the order of their times."""
         rows = self._of_session("metrics", "name, value, time, run_id", "time, name", session_id)
-        return [MetricRecord(name, float(value), from_microseconds(time), run_id) for name, value, time, run_id in rows]
+        return [*map(_metric, rows)]
 
     def _of_session(self, table: str, columns: str, order: str, session_id: str) -> list[Row]:
         return self._read(
@@ -389,7 +390,8 @@ def _session(row: Row) -> SessionRecord:
     key, session_id, project, env, text, status, ended, exception, parameters_hash, packages_hash, seen = row
     hashes = {"parameters_hash": parameters_hash, "packages_hash": packages_hash}
     try:
-        record = replace(_checked(SessionRecord, text), **_ending(status, ended, exception), **hashes)
+        record = _checked(SessionRecord, text, session_id=str(session_id))
+        record = replace(record, **_ending(status, ended, exception), **hashes)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the others are listed
         known: dict[str, Any] = {"session_id": str(session_id), "project": str(project), "env": str(env)}
         record = SessionRecord(**known, start=_time(key), package_name="", project_root="", **_unreadable(error))
@@ -403,7 +405,8 @@ def _session(row: Row) -> SessionRecord:
 def _run(session_id: str, row: Row) -> RunRecord:
     key, run_id, text, status, ended, exception = row
     try:
-        return replace(_checked(RunRecord, text), **_ending(status, ended, exception))
+        record = _checked(RunRecord, text, run_id=str(run_id), session_id=session_id)
+        return replace(record, **_ending(status, ended, exception))
     except Exception as error:  # noqa: BLE001 - as above
         return RunRecord(run_id=str(run_id), session_id=session_id, start=_time(key), **_unreadable(error))
 
@@ -411,22 +414,29 @@ def _run(session_id: str, row: Row) -> RunRecord:
 def _node(row: Row) -> NodeRecord:
     name, status, started, duration, outputs = row
     try:
-        return NodeRecord(name, Status(status), from_microseconds(started), float(duration), _mapping(outputs or "{}"))
+        written = _mapping(outputs or "{}")
+        if not all(isinstance(each, dict) for each in written.values()):
+            raise TypeError("what is told of an output is no mapping")
+        return NodeRecord(name, Status(status), from_microseconds(started), float(duration), written)
     except Exception:  # noqa: BLE001 - as above
         return NodeRecord(str(name), Status.UNREADABLE, _time(started), 0.0)
 
 
-def _checked(kind: type[Record], text: str) -> Record:
-    """Return the record in a document; what a field holds is at least of the kind that others rely on.
+def _metric(row: Row) -> MetricRecord:
+    name, value, time, run_id = row
+    try:
+        return MetricRecord(name, float(value), from_microseconds(time), run_id)
+    except Exception:  # noqa: BLE001 - as above
+        return MetricRecord(f"{name} (unreadable)", nan, _time(time), None if run_id is None else str(run_id))
+
+
+def _checked(kind: type[Record], text: str, **identifiers: str) -> Record:
+    """Return the record in a document; what it is found by counts, whatever the document says.
 
     Raises:
-        ValueError: It is not.
+        ValueError: What a field holds is not of the kind that others rely on.
     """
-    record: Record = from_document(kind, json.loads(text))
-    for each in fields(record):
-        value = getattr(record, each.name)
-        if each.default_factory is dict and not isinstance(value, dict):
-            raise ValueError(f"{each.name} is no mapping")
+    record: Record = from_document(kind, json.loads(text) | identifiers)
     if record.start.tzinfo is None:
         raise ValueError("start has no time zone")
     return record
@@ -436,8 +446,12 @@ def _ending(status: str, ended: int | None, exception: str | None) -> dict[str, 
     return {
         "status": Status(status),
         "end": None if ended is None else from_microseconds(ended),
-        "exception": None if exception is None else ErrorRecord(*json.loads(exception)),
+        "exception": None if exception is None else _error(exception),
     }
+
+
+def _error(text: str) -> ErrorRecord:
+    return from_document(ErrorRecord, dict(zip(("type", "message", "traceback"), json.loads(text), strict=False)))
 
 
 def _unreadable(error: Exception) -> dict[str, Any]:
@@ -448,7 +462,7 @@ def _unreadable(error: Exception) -> dict[str, Any]:
 def _time(count: Any) -> datetime:
     try:
         return from_microseconds(count)
-    except (TypeError, OverflowError):
+    except (TypeError, ValueError, OverflowError):
         return EPOCH
 
 
@@ -457,7 +471,7 @@ def _value(text: str) -> Any:
     try:
         return revived(json.loads(text))
     except (ValueError, TypeError, RecursionError):
-        return text
+        return str(text)
 
 
 def _mapping(text: str) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def _session_opened(event: SessionOpened, statements: Statements, database: Data
             "INSERT INTO sessions (session, session_id, project, env, status, ended, exception, record) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                *(key, record.session_id, storable(record.project), storable(record.env)),
+                *(key, storable(record.session_id), storable(record.project), storable(record.env)),
                 *(*_ending(record), to_json(as_document(record))),
             ),
         )
@@ -68,7 +68,9 @@ def _session_opened(event: SessionOpened, statements: Statements, database: Data
 
 
 def _session_described(event: SessionDescribed, statements: Statements, _database: Database) -> None:
-    found = statements.execute("SELECT session, record FROM sessions WHERE session_id = ?", (event.session_id,))
+    found = statements.execute(
+        "SELECT session, record FROM sessions WHERE session_id = ?", (storable(event.session_id),)
+    )
     key, text = found.fetchone() or _no_record("session", event.session_id)
     statements.execute(
         "UPDATE sessions SET record = ? WHERE session = ?", (to_json(json.loads(text) | dict(event.details)), key)
@@ -107,7 +109,13 @@ def _metrics_logged(event: MetricsLogged, statements: Statements, _database: Dat
         "INSERT INTO metrics (session, time, name, value, run_id) VALUES (?, ?, ?, ?, ?) "
         "ON CONFLICT (session, time, name) DO UPDATE SET value = excluded.value, run_id = excluded.run_id",
         [
-            (key, microseconds(each.time), _index_text(each.name), repr(float(each.value)), each.run_id)
+            (
+                key,
+                microseconds(each.time),
+                _index_text(each.name),
+                repr(float(each.value)),
+                each.run_id and storable(each.run_id),
+            )
             for each in event.metrics
         ],
     )
@@ -124,7 +132,7 @@ def _run_started(event: RunStarted, statements: Statements, database: Database) 
     if key is not None:
         statements.execute(
             "INSERT INTO runs (run, run_id, session, status, ended, exception, record) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (key, record.run_id, session, *_ending(record), to_json(as_document(record))),
+            (key, storable(record.run_id), session, *_ending(record), to_json(as_document(record))),
         )
         index_parameters(database, session, given_rows(record.selection, record.extra_params), run=key)
 
@@ -162,7 +170,7 @@ def _index_text(name: str) -> str:
 def _key(statements: Statements, kind: str, identifier: str) -> int:
     """Return the key of a session or run."""
     sql = f"SELECT {kind} FROM {kind}s WHERE {kind}_id = ?"  # noqa: S608
-    found = statements.execute(sql, (identifier,)).fetchone() or _no_record(kind, identifier)
+    found = statements.execute(sql, (storable(identifier),)).fetchone() or _no_record(kind, identifier)
     return int(found[0])
 
 
@@ -173,7 +181,7 @@ def _new_key(statements: Statements, kind: str, identifier: str, time: int) -> i
         f"EXISTS (SELECT 1 FROM {kind}s WHERE {kind} = ?)"
     )
     while True:
-        is_known, is_taken = statements.execute(sql, (identifier, time)).fetchone()
+        is_known, is_taken = statements.execute(sql, (storable(identifier), time)).fetchone()
         if is_known or not is_taken:
             return None if is_known else time
         time += 1
