@@ -131,3 +131,22 @@ def test_what_an_earlier_version_left(location, a_session, a_run) -> None:
         assert [each.run_id for each in store.runs(session.session_id)] == [run.run_id]
         assert store.parameters(session.session_id) == {"a": 1}
         assert store.metrics(session.session_id) == [metric]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX files")
+def test_a_file_that_a_stopped_process_holds(location, live, spooled, shown, whole, start) -> None:
+    """Nobody waits for it: who takes in leaves it to a later session, and who writes begins again elsewhere."""
+    session, path = spooled
+    process = start(
+        "import fcntl; file = open(sys.argv[2]); fcntl.flock(file, fcntl.LOCK_EX); print(); time.sleep(600)", str(path)
+    )
+    process.stdout.readline()
+    other = live(Recorder(location))
+    assert shown(location) == whole(other)
+    spool = spool_of(location)
+    assert spool.write(session.session_id, [], begun=path) is None
+    assert spool.write(session.session_id, [FactsLogged(session.session_id, {"late": 1})]).parent == spool.folders[1]
+    process.kill()
+    process.wait()
+    assert taken_in(location) == []
+    assert shown(location) == whole(other, session)

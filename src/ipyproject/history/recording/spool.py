@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from time import monotonic, time
+from time import monotonic, sleep, time
 from typing import TYPE_CHECKING
 
 from ipyproject.errors import HistoryError
@@ -33,6 +33,7 @@ SUFFIX = ".jsonl"
 UNREADABLE = ".unreadable"  # is appended to the name of a file that has lines which are not ours
 ORPHAN_SECONDS = 86_400.0  # a file of a process that can't be seen from here is taken in when it is a day old
 LONGEST_TAKING_IN = 0.3  # seconds
+LOCK_SECONDS = 0.4  # what a run waits for another process to let go of a file
 MOST_BYTES = 2**30  # of one file; a larger one is not ours
 _OF_WORKER = re.compile(r".+-[0-9a-f]{6}-\d+")  # a file's name without its suffix
 # What odd values raise where they are read or written.
@@ -161,7 +162,11 @@ class Spool:
                 break
             if not until_now and self._waits_for_session(path):
                 continue
-            with suppress(OSError), _opened(path, os.O_RDWR) as file:  # else another process took it, or it is not ours
+            patience = LOCK_SECONDS if until_now else 0.0
+            with (
+                suppress(OSError),
+                _opened(path, os.O_RDWR, patience) as file,
+            ):  # else another process took it, or it is not ours
                 events, is_newer, is_spoilt, has_ended = _read(file)
                 if is_newer or not (has_ended or until_now):
                     continue
@@ -212,11 +217,11 @@ def _is_own(folder: Path) -> bool:
 
 
 @contextmanager
-def _opened(path: Path, flags: int) -> Iterator[int]:
-    """Open a regular file of one's own, and keep others of us from it.
+def _opened(path: Path, flags: int, seconds: float = LOCK_SECONDS) -> Iterator[int]:
+    """Open a regular file of one's own, and keep others of us from it, who are waited for so long.
 
     Raises:
-        OSError: It is something else, or is gone.
+        OSError: It is something else, is gone, or is kept by somebody else, who may be stopped.
     """
     file = os.open(path, flags | _FLAGS, 0o600)
     try:
@@ -228,7 +233,15 @@ def _opened(path: Path, flags: int) -> Iterator[int]:
 
             if about.st_uid != os.getuid():
                 raise OSError("a file of somebody else")
-            fcntl.flock(file, fcntl.LOCK_EX)
+            deadline = monotonic() + seconds
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if monotonic() > deadline:
+                        raise
+                    sleep(0.002)
         if not os.path.samestat(os.fstat(file), path.lstat()):  # it was taken in while it was waited for
             raise OSError("gone")
         yield file
