@@ -235,6 +235,32 @@ print(record.session_id)
     assert shown(location) == [*whole(later), (out.strip(), Status.COMPLETED, [1] * 50)]
 
 
+def test_a_disk_that_is_full_for_a_while(location, live, start, shown, whole) -> None:
+    """Where nothing can be written anywhere the record is held until there is room; no empty file is left."""
+    process = start("""
+import resource, tempfile
+warnings.simplefilter("ignore")
+tempfile.tempdir = str(location.parent.parent / "tmp")
+recorder = Recorder(location)
+record = opened()
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+recorder.record(SessionOpened(record))
+run = RunRecord(run_id=new_id(), session_id=record.session_id, start=datetime.now(UTC))
+recorder.record(RunStarted(run))
+recorder.record(NodesFinished(run.run_id, (finished("clean"),)))
+recorder.record(RunFinished(run.run_id, Status.COMPLETED, datetime.now(UTC)))
+assert recorder.spooled is None
+assert not [*location.parent.parent.rglob("*.jsonl")]
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+recorder.record(SessionClosed(record.session_id, Status.COMPLETED, datetime.now(UTC)))
+print(record.session_id)
+""")
+    out, err = process.communicate()
+    assert not err
+    later = live(Recorder(location))
+    assert shown(location) == [*whole(later), (out.strip(), Status.COMPLETED, [1])]
+
+
 def test_an_unknown_kind_of_store(live, tmp_path, location, whole, shown) -> None:
     """Even a store that there is no such kind of stops nothing; the record waits for the project's next store."""
     with pytest.warns(HistoryWarning, match="no kind of session store called 'oracle'") as caught:

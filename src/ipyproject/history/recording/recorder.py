@@ -204,7 +204,7 @@ class Recorder(NullRecorder):
     def _write(self) -> None:
         """Bring what is pending to the store, else to the spool."""
         if self._spooling:
-            self._spool_pending(self._pending)
+            self._spool_pending()
             return
         expected = CALL_SECONDS + ROW_SECONDS * sum(event.size for event in self._pending)
         opening = self._store is None
@@ -256,7 +256,7 @@ class Recorder(NullRecorder):
     def _start_spooling(self, reason: str, hint: str | None = None) -> None:
         self._drop_store()
         self._spooling = True
-        self._spool_pending([*self._to_repeat, *self._pending])
+        self._spool_pending()
         where = f"goes to {self._spooled} and is taken in by a later session" if self._spooled else "is lost"
         said = f"The history of sessions can't be written: {reason} The record of this one {where}."
         self._notices.append(f"{said} {hint}" if hint else said)
@@ -264,12 +264,14 @@ class Recorder(NullRecorder):
     def _spool(self) -> Spool:
         return spool_of(self._location, root=self._root)
 
-    def _spool_pending(self, events: Sequence[Event]) -> None:
+    def _spool_pending(self) -> None:
         spool = self._spool()
-        begun, self._spooled = self._spooled, spool.write(self._session_id, events, begun=self._spooled)
-        if begun and self._spooled is None:  # its disk is full, too: begin again elsewhere
+        if self._spooled is not None:
+            self._spooled = spool.write(self._session_id, self._pending, begun=self._spooled)
+        if self._spooled is None:  # at first, or its disk is full, too: begin, or begin again elsewhere
             self._spooled = spool.write(self._session_id, [*self._to_repeat, *self._pending])
-        self._keep_pending()
+        if self._spooled is not None or len(self._pending) > MOST_WAITING:  # else there may be room for it later
+            self._keep_pending()
 
     def _keep_pending(self) -> None:
         """Keep what a new store would have to be told; nodes and metrics may be many, and are not."""

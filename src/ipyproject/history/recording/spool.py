@@ -114,6 +114,8 @@ class Spool:
                             data = data[os.write(file, data) :]
                     except OSError:  # the disk is full: half a line would spoil the next one
                         os.ftruncate(file, size)
+                        if not size:
+                            path.unlink()
                         raise
                 return path
         return None

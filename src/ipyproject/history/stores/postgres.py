@@ -190,8 +190,14 @@ class PostgresDatabase:
             return self.execute(sql, parameters).fetchall()
 
     def common(self, queries: Sequence[str]) -> str:
-        """Return the query for the sessions that all of these queries give: the server knows which to begin with."""
-        return f"SELECT session FROM sessions WHERE {' AND '.join(f'session IN ({query})' for query in queries)}"  # noqa: S608
+        """Return the query for the sessions that all of these queries give: each is read once, whatever is guessed.
+
+        Joined, they would be found faster where many fit, and hundreds of times more slowly where none does, or where
+        the server has no statistics yet.
+        """
+        if len(queries) == 1:
+            return f"SELECT session FROM sessions WHERE session IN ({queries[0]})"  # noqa: S608
+        return " INTERSECT ".join(f"({query} ORDER BY session DESC)" for query in queries)
 
     def tables(self) -> set[str]:
         """Return the names of the tables that there are."""
