@@ -82,6 +82,18 @@ def test_a_value_that_nobody_can_keep(location, live, spooled, shown, whole, eve
     assert len(found) == (1 if event == "SessionOpened" else 2)
 
 
+def test_what_is_set_aside_stays(location, spooled) -> None:
+    """A file that is set aside replaces none that was before, under the same name."""
+    path = spooled[1]
+    content = path.read_text() + "nonsense\n"
+    for _ in range(2):
+        path.write_text(content)
+        [notice] = taken_in(location)
+    aside = list(path.parent.glob(f"{path.name}.unreadable*"))
+    assert [each.read_text() for each in aside] == [content] * 2
+    assert any(each.name in notice for each in aside)
+
+
 @pytest.mark.parametrize(
     "heading", ["{}", '{"host": "h", "pid": 1}', '"x"', "[]", "[" * 100_000, '{"host": 5, "pid": 1e999, "process": 7}']
 )

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ipyproject.history.stores.store import Store
 
 SUFFIX = ".jsonl"
-UNREADABLE = ".unreadable"  # is appended to the name of a file that has lines which are not ours
+UNREADABLE = ".unreadable"  # is appended, with the time, to the name of a file that has lines which are not ours
 ORPHAN_SECONDS = 86_400.0  # a file of a process that can't be seen from here is taken in when it is a day old
 LONGEST_TAKING_IN = 0.3  # seconds
 LOCK_SECONDS = 0.4  # what a run waits for another process to let go of a file
@@ -173,8 +173,9 @@ class Spool:
                 if is_newer or not (has_ended or until_now):
                     continue
                 if not _written(events, write) or is_spoilt:
-                    path.rename(path.with_name(path.name + UNREADABLE))
-                    notices.append(f"{path} has lines that are no events; it was set aside as {path.name}{UNREADABLE}.")
+                    aside = path.with_name(f"{path.name}{UNREADABLE}-{time():.6f}")  # another may be there already
+                    path.rename(aside)
+                    notices.append(f"{path} has lines that are no events; it was set aside as {aside.name}.")
                 else:
                     path.unlink()
         return notices
