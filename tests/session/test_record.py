@@ -339,6 +339,23 @@ def test_parameters_are_on_record_before_a_run(make_project):
         assert store.parameters(unrun.session_id)["rate"] == 4
 
 
+def test_parameters_that_take_too_long(make_project, caplog):
+    """A session that ends before its parameters are written ends all the same, soon, and says so."""
+
+    class Slow:
+        def __repr__(self):
+            if threading.current_thread() is not threading.main_thread():
+                time.sleep(30)
+            return "slow"
+
+    session = make_project().open(extra_params={"slow": Slow(), **{f"p{number}": number for number in range(100)}})
+    session.load_context()
+    begun = time.monotonic()
+    session.close()
+    assert time.monotonic() - begun < 20
+    assert f"The parameters of session {session.session_id} are not on record" in caplog.text
+
+
 def test_parameters_taken_over_from_the_session_before(make_project):
     """What a reload finds unchanged is recorded as it was; what has changed, and what is secret only now, is not."""
     project = make_project({"conf/base/parameters.yml": "rate: 2\nfile: sesame77\nlevels: {a: 1, b: 2}\n"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import fields, replace
@@ -41,7 +42,10 @@ if TYPE_CHECKING:
     from ipyproject.memo import Memo
 
 
+_logger = logging.getLogger(__name__)
+
 PARAMETERS_SECONDS = 0.1  # how long a run waits for its parameters to be on record
+CLOSING_SECONDS = 0.9  # how long the end of the session does
 
 FEW_PARAMETERS = 50
 MOST_METRICS = 10_000  # that are known without asking the store
@@ -280,8 +284,10 @@ class SessionBook:
         """Take down how the session ended; one that was never opened leaves no record."""
         if self._waiting is not None:
             return
-        if self._taking_down is not None:
-            self._taking_down.finish()
+        if self._taking_down is not None and self._taking_down.finish(CLOSING_SECONDS) is None:
+            _logger.warning(
+                "The parameters of session %s are not on record: that takes too long.", self._record.session_id
+            )
         self._take_in_workers()
         event = SessionClosed(self._record.session_id, status_of(error), datetime.now(UTC), self._failure(error))
         self._record = replace(self._record, status=event.status, end=event.end, exception=event.exception)
