@@ -92,10 +92,11 @@ CHILD = (
 
 
 def may(*command: str) -> bool:
-    """Return whether a command that runs another is there and allowed."""
+    """Return whether a command that runs another is there and allowed to run this interpreter."""
     if shutil.which(command[0]) is None:
         return False
-    return subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0
+    this = [sys.executable, "-c", ""]  # which may lie where another user can't read it, or not all of it
+    return subprocess.run([*command, *this], capture_output=True, check=False).returncode == 0
 
 
 @ON_LINUX
