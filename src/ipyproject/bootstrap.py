@@ -132,12 +132,10 @@ class unchanged_on_failure:  # noqa: N801  (used as a function)
 
     Args:
         interrupts: What they wait in already.
-        always: Put them back even if the block does not raise.
     """
 
-    def __init__(self, interrupts: Interrupts | None = None, *, always: bool = False) -> None:
+    def __init__(self, interrupts: Interrupts | None = None) -> None:
         self._interrupts = interrupts
-        self._always = always
 
     def __enter__(self) -> Interrupts:
         with ExitStack() as stack:
@@ -151,7 +149,7 @@ class unchanged_on_failure:  # noqa: N801  (used as a function)
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            if kind is not None or self._always:
+            if kind is not None:
                 _put_back(self._before, self._modules)
         finally:
             self._left.__exit__(kind, error, traceback)

@@ -52,7 +52,7 @@ MOST_METRICS = 10_000  # that are known without asking the store
 
 AnyEvent = TypeVar("AnyEvent", bound=Event)
 
-_run_here: ContextVar[str | None] = ContextVar("_run_here", default=None)
+_run_of_context: ContextVar[str | None] = ContextVar("_run_of_context", default=None)
 
 
 def status_of(error: BaseException | None) -> Status:
@@ -235,7 +235,7 @@ class SessionBook:
         elif isinstance(event, MetricsLogged):
             for metric in event.metrics:
                 self._metrics[metric.run_id, metric.name] = metric
-            if len(self._metrics) > MOST_METRICS:
+            while len(self._metrics) > MOST_METRICS:
                 del self._metrics[next(iter(self._metrics))]
 
     def _take_in_workers(self) -> None:
@@ -245,15 +245,15 @@ class SessionBook:
     @contextmanager
     def in_run(self, run_id: str) -> Iterator[None]:
         """Let metrics that are logged in the block, in its thread, belong to a run."""
-        token = _run_here.set(run_id)
+        token = _run_of_context.set(run_id)
         try:
             yield
         finally:
-            _run_here.reset(token)
+            _run_of_context.reset(token)
 
     def _run_here(self) -> str | None:
         """The run going on in this thread, else, for a thread that a node started, the only one, or None."""
-        return _run_here.get() or (self._going_on[0] if len(self._going_on) == 1 else None)
+        return _run_of_context.get() or (self._going_on[0] if len(self._going_on) == 1 else None)
 
     def run_started(self, record: RunRecord) -> None:
         """Take down that a run begins; what it ran with is on record before it, unless that takes long."""

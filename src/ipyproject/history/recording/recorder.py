@@ -112,6 +112,7 @@ class Recorder(NullRecorder):
         self._due = self._renewal = 0.0
         self._reopened = False
         self._waited = 0.0
+        self._spool = spool_of(location, root=root)
         self._spooling = False
         self._spooled: Path | None = None
         self._notices: list[str] = []
@@ -124,7 +125,7 @@ class Recorder(NullRecorder):
     def record(self, event: Event) -> None:
         """Record an event, and all before it that waited; one that may wait is written `FLUSH_SECONDS` from now."""
         if os.getpid() != self._pid:
-            WorkerRecorder(self._session_id, self._spool()).record(event)
+            WorkerRecorder(self._session_id, self._spool).record(event)
             return
         begun = monotonic()
         with self._lock:
@@ -181,7 +182,7 @@ class Recorder(NullRecorder):
     @property
     def worker_folders(self) -> Sequence[Path]:
         """Where workers may write what they tell, the preferred one first."""
-        return self._spool().folders
+        return self._spool.folders
 
     def close(self) -> None:
         """Write what is left and let go of the store; closing the session does it, too. Idempotent."""
@@ -233,7 +234,7 @@ class Recorder(NullRecorder):
 
     def _take_in(self, take_in: Callable[[Spool], list[str]]) -> None:
         try:
-            self._notices += take_in(self._spool())
+            self._notices += take_in(self._spool)
         except Exception as error:
             _logger.debug("Taking in the spooled sessions failed.", exc_info=error)
 
@@ -261,11 +262,8 @@ class Recorder(NullRecorder):
         said = f"The history of sessions can't be written: {reason} The record of this one {where}."
         self._notices.append(f"{said} {hint}" if hint else said)
 
-    def _spool(self) -> Spool:
-        return spool_of(self._location, root=self._root)
-
     def _spool_pending(self) -> None:
-        spool = self._spool()
+        spool = self._spool
         if self._spooled is not None:
             self._spooled = spool.write(self._session_id, self._pending, begun=self._spooled)
         if self._spooled is None:  # at first, or its disk is full, too: begin, or begin again elsewhere
