@@ -102,7 +102,9 @@ def test_a_new_password_is_the_same_store(before, after, tmp_path) -> None:
     assert spool_of(after, root=tmp_path).waiting()
 
 
-@pytest.mark.parametrize("wrong", ["mysql://host/db", "sqlite://x", "postgresql://me:p@ss@wo/rd?x=@h/db"])
+@pytest.mark.parametrize(
+    "wrong", ["mysql://host/db", "sqlite://x", "postgresql://me:p@ss@wo/rd?x=@h/db", "~no such user/x.db", "a\0b.db"]
+)
 @pytest.mark.parametrize("mended", [".ipyproject/history.db", "elsewhere.db", "postgresql://host/db"])
 def test_a_name_that_makes_no_sense(wrong, mended, tmp_path) -> None:
     """What was meant for it waits for whatever store the project has next, and for no other project's."""
@@ -136,6 +138,15 @@ def test_what_any_store_may_take_while_it_is_written(tmp_path, a_session) -> Non
     with open_store(tmp_path / "one.db") as store:
         spool_of(tmp_path / "one.db", root=tmp_path).take_in(store)
     assert recorder.spooled.exists()
+
+
+@pytest.mark.parametrize("wrong", ["~no such user/x.db", "a\0b.db"])
+def test_a_session_whose_store_is_no_path(wrong, tmp_path, live, shown, whole) -> None:
+    """It goes on: its record waits for the project's next store."""
+    with pytest.warns(HistoryWarning, match="is no path"):
+        session = live(Recorder(wrong, root=tmp_path))
+    later = live(Recorder(tmp_path / "x.db", root=tmp_path))
+    assert shown(tmp_path / "x.db") == whole(later, session)
 
 
 def test_readers_make_nothing(tmp_path) -> None:

@@ -19,7 +19,7 @@ def sqlite_path(location: str | Path, *, root: Path | None = None) -> Path | Non
     """Return the file of a SQLite store; None for a store that is no file.
 
     Raises:
-        HistoryError: The location is of no known kind.
+        HistoryError: The location is of no known kind, or no path.
     """
     url = URL.fullmatch(location) if isinstance(location, str) else None
     kind = url[1].lower() if url else None
@@ -33,7 +33,12 @@ def sqlite_path(location: str | Path, *, root: Path | None = None) -> Path | Non
         raise HistoryError(f"{location!r} names no file: after sqlite: come three slashes and a path.", MEND)
     else:
         path = Path(url[2][3:])
-    return (root or Path.cwd()) / path.expanduser()
+    try:
+        if "\0" in str(path):
+            raise ValueError("a path has no NUL")
+        return (root or Path.cwd()) / path.expanduser()
+    except (RuntimeError, ValueError) as error:  # such as ~nobody
+        raise HistoryError(f"The session store {str(location)!r} is no path: {error}.", MEND) from None
 
 
 def without_password(location: str | Path) -> str:
